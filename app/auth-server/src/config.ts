@@ -1,0 +1,160 @@
+import { readFileSync } from "node:fs";
+import { BlockList, isIP } from "node:net";
+import { join } from "node:path";
+import * as z from "zod";
+
+/** Seconds of `15m`, `30d`, `3600s` or a bare number of seconds. */
+const duration = z.string().transform((text, check) => {
+  const match = /^(\d+)([smhd]?)$/.exec(text.trim());
+  const unit = { "": 1, s: 1, m: 60, h: 3600, d: 86_400 }[match?.[2] ?? ""] ?? 1;
+  const seconds = Number(match?.[1]) * unit;
+  if (match && Number.isSafeInteger(seconds) && seconds > 0) return seconds;
+  check.addIssue({ code: "custom", message: "expected a duration such as 15m, 30d or 3600" });
+  return z.NEVER;
+});
+
+const whole = (min: number, max: number) =>
+  z.string().regex(/^\d+$/, "expected a whole number").transform(Number).pipe(z.number().min(min).max(max));
+
+const secret = z.string().min(32, "expected at least 32 characters");
+
+/** `true` or a number of proxies in front, each on a private network; or the proxies' addresses and networks. */
+const trustProxy = z.string().transform((text): false | string[] | ((address: string, hop: number) => boolean) => {
+  const value = text.trim();
+  if (value === "false" || value === "0") return false;
+  // Believing more proxies than there are would let a client name its own address, so `true` is one, not all.
+  const proxies = value === "true" ? 1 : /^\d+$/.test(value) ? Number(value) : undefined;
+  if (proxies === undefined) return value.split(",").map((part) => part.trim());
+  return (address, hop) => hop < proxies && isPrivate(address);
+});
+
+const privateNetworks = new BlockList();
+for (const [network, prefix] of [["127.0.0.0", 8], ["10.0.0.0", 8], ["172.16.0.0", 12], ["192.168.0.0", 16]] as const)
+  privateNetworks.addSubnet(network, prefix, "ipv4");
+for (const [network, prefix] of [["::1", 128], ["fc00::", 7]] as const)
+  privateNetworks.addSubnet(network, prefix, "ipv6");
+
+function isPrivate(address: string): boolean {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, "");
+  return isIP(plain) !== 0 && privateNetworks.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
+}
+
+const origins = z.string().transform((text, check) => {
+  const found = new Set<string>();
+  for (const part of text.split(",").map((entry) => entry.trim()).filter(Boolean)) {
+    if (!URL.canParse(part)) {
+      check.addIssue({ code: "custom", message: `expected origins such as https://example.org, got ${part}` });
+      return z.NEVER;
+    }
+    found.add(new URL(part).origin);
+  }
+  return found;
+});
+
+const environment = z.object({
+  NODE_ENV: z.string().default("production"),
+  LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+  PORT: whole(0, 65_535).default(3001),
+  HOST: z.string().default("0.0.0.0"),
+  DRAIN_SECONDS: whole(0, 300).default(3),
+
+  DB_HOST: z.string().min(1),
+  DB_PORT: whole(1, 65_535).default(5432),
+  DB_NAME: z.string().min(1),
+  DB_USER: z.string().min(1),
+  DB_PASSWORD: z.string().min(1),
+  DB_MAX_CONNECTIONS: whole(1, 1000).default(10),
+  /** Milliseconds, both. */
+  DB_IDLE_TIMEOUT: whole(0, 3_600_000).default(30_000),
+  DB_CONNECTION_TIMEOUT: whole(100, 60_000).default(3_000),
+  PGSSLMODE: z
+    .enum(["disable", "verify-full"], {
+      error: "expected verify-full or disable: everything between them encrypts without knowing for whom",
+    })
+    .default("verify-full"),
+  NODE_EXTRA_CA_CERTS: z.string().optional(),
+
+  JWT_ACCESS_SECRET: secret,
+  JWT_REFRESH_SECRET: secret,
+  JWT_ACCESS_SECRET_PREVIOUS: secret.optional(),
+  JWT_REFRESH_SECRET_PREVIOUS: secret.optional(),
+  JWT_ACCESS_EXPIRY: duration.default(15 * 60),
+  JWT_REFRESH_EXPIRY: duration.default(30 * 86_400),
+  BCRYPT_ROUNDS: whole(4, 16).default(12),
+
+  ZERO_AUTH_SECRET: secret,
+  ZERO_APP_ID: z.string().regex(/^[a-z0-9_]+$/).default("grocery"),
+
+  TRUST_PROXY: trustProxy.default(false),
+  CORS_ORIGIN: origins.default(new Set<string>()),
+  FRONTEND_URL: origins.default(new Set<string>()),
+  CLIENT_URL: origins.default(new Set<string>()),
+  RATE_LIMIT_WINDOW_MS: whole(1_000, 86_400_000).default(900_000),
+  RATE_LIMIT_MAX_REQUESTS: whole(1, 10_000_000).default(600),
+  LOGIN_WINDOW_MS: whole(1_000, 86_400_000).default(900_000),
+  LOGIN_ATTEMPTS_PER_ACCOUNT: whole(1, 10_000_000).default(10),
+  LOGIN_ATTEMPTS_PER_ADDRESS: whole(1, 10_000_000).default(100),
+});
+
+export type Config = Omit<z.infer<typeof environment>, "CORS_ORIGIN" | "FRONTEND_URL" | "CLIENT_URL"> & {
+  /** Where pages may come from that send writes here. */
+  readonly allowedOrigins: ReadonlySet<string>;
+  readonly version: string;
+};
+
+/** Names every setting that is missing or wrong; values stay out of it, some are secret. */
+export class ConfigError extends Error {}
+
+const secretNames = [
+  "DB_PASSWORD",
+  "JWT_ACCESS_SECRET",
+  "JWT_REFRESH_SECRET",
+  "JWT_ACCESS_SECRET_PREVIOUS",
+  "JWT_REFRESH_SECRET_PREVIOUS",
+  "ZERO_AUTH_SECRET",
+] as const;
+
+function readSecret(directory: string, name: string): string | undefined {
+  try {
+    return readFileSync(join(directory, name), "utf8").replace(/\r?\n$/, "");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
+      return undefined;
+    throw new ConfigError(`${name}: ${join(directory, name)} cannot be read: ${String(error)}`);
+  }
+}
+
+/**
+ * Settings from the environment. An empty variable counts as absent; a secret that is absent is read from the file of
+ * its name in `secretsDirectory`, so that it need not be in any environment.
+ */
+export function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  secretsDirectory = "/run/secrets",
+  version = "0.0.0",
+): Config {
+  const given: Record<string, string> = {};
+  for (const name of Object.keys(environment.shape)) {
+    const value = env[name];
+    if (value !== undefined && value !== "") given[name] = value;
+  }
+  for (const name of secretNames) {
+    const value = given[name] ?? readSecret(secretsDirectory, name);
+    if (value !== undefined && value !== "") given[name] = value;
+  }
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(
+      (issue) => `${issue.path.join(".")}: ${given[String(issue.path[0])] === undefined ? "is missing" : issue.message}`,
+    );
+    throw new ConfigError(
+      `${faults.join("; ")}. Set them in the environment` +
+        ` (secrets also as files in ${secretsDirectory}) and start again.`,
+    );
+  }
+  const { CORS_ORIGIN, FRONTEND_URL, CLIENT_URL, ...rest } = parsed.data;
+  const allowedOrigins = new Set([...CORS_ORIGIN, ...FRONTEND_URL, ...CLIENT_URL]);
+  if (allowedOrigins.size === 0)
+    throw new ConfigError("CORS_ORIGIN: is missing. Set it to the page's origin, such as https://localhost:8443.");
+  return { ...rest, allowedOrigins, version };
+}

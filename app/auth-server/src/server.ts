@@ -1,0 +1,138 @@
+import { randomUUID } from "node:crypto";
+import fastifyCookie from "@fastify/cookie";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import type { FastifyLoggerOptions, PinoLoggerOptions } from "fastify/types/logger.js";
+import { Accounts } from "./accounts.ts";
+import type { Config } from "./config.ts";
+import { Database, isUnavailable } from "./database.ts";
+import { Metrics } from "./metrics.ts";
+import { Refusal } from "./refusal.ts";
+import { authRoutes } from "./routes/auth.ts";
+import { operationRoutes } from "./routes/operations.ts";
+import { zeroRoutes } from "./routes/zero.ts";
+import { Sessions } from "./sessions.ts";
+import { Throttle, Throttled } from "./throttle.ts";
+import { Tokens } from "./tokens.ts";
+
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const SWEEP_INTERVAL_MS = 15 * 60_000;
+
+function asRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof Throttled)
+    return new Refusal(429, "too_many_attempts", "Too many attempts. Try again later.", error.retryAfterSeconds);
+  if (isUnavailable(error))
+    return new Refusal(503, "unavailable", "The service cannot reach its data at the moment. Try again shortly.", 2);
+  const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
+  if (typeof status === "number" && status >= 400 && status < 500)
+    return new Refusal(status, "bad_request", "The request was not understood.");
+  return new Refusal(500, "internal", "Something went wrong here. The request id names it in the log.");
+}
+
+export function loggerOptions(config: Config): FastifyLoggerOptions & PinoLoggerOptions {
+  return {
+    level: config.LOG_LEVEL,
+    base: { service: "auth-server", version: config.version },
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: {
+      paths: ["password", "token", "cookie", "authorization", "*.password", "*.token", "*.cookie", "*.authorization"],
+      censor: "[redacted]",
+    },
+    serializers: {
+      // Of a request only what cannot carry a secret: no headers, no query, no body.
+      req: (request) => ({ method: request.method, route: request.routeOptions.url ?? "unmatched" }),
+      // Database errors name values in `detail` and `where`; those stay out.
+      err: (error: Error & { code?: unknown }) => ({
+        type: error.name,
+        message: error.message,
+        code: error.code,
+        stack: error.stack ?? "",
+      }),
+    },
+  };
+}
+
+export type Server = {
+  readonly app: FastifyInstance;
+  readonly database: Database;
+  /** Refuses readiness, goes on serving for DRAIN_SECONDS and asks clients to reconnect elsewhere, then closes. */
+  drain(): Promise<void>;
+};
+
+export async function buildServer(config: Config, logger?: FastifyBaseLogger): Promise<Server> {
+  const app = Fastify({
+    ...(logger ? { loggerInstance: logger } : { logger: loggerOptions(config) }),
+    disableRequestLogging: true,
+    trustProxy: config.TRUST_PROXY,
+    requestIdLogLabel: "requestId",
+    genReqId: (request) => {
+      const given = request.headers["x-request-id"];
+      return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    bodyLimit: 64 * 1024,
+    // Longer than a proxy keeps its idle connections, so that it is never the server that closes under a request.
+    keepAliveTimeout: 75_000,
+    requestTimeout: 30_000,
+    return503OnClosing: false,
+    forceCloseConnections: "idle",
+    // Cookies and forwarded headers together may exceed what Node allows by default.
+    http: { maxHeaderSize: 32 * 1024 },
+  });
+  const database = new Database(config, app.log);
+  const tokens = new Tokens(config);
+  const sessions = new Sessions(config, database, tokens);
+  const throttle = new Throttle(config, database);
+  const metrics = new Metrics(config.version, database);
+  const state = { draining: false };
+
+  app.addHook("onRequest", async (request, reply) => {
+    void reply.header("x-request-id", request.id).header("cache-control", "no-store");
+    if (state.draining) void reply.header("connection", "close");
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const route = request.routeOptions.url ?? "unmatched";
+    metrics.observe(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+    const level = reply.statusCode >= 500 ? "warn" : /^\/(health|metrics)/.test(route) ? "debug" : "info";
+    request.log[level](
+      { method: request.method, route, status: reply.statusCode, milliseconds: Math.round(reply.elapsedTime) },
+      "request",
+    );
+  });
+  app.setErrorHandler(async (error, request, reply) => {
+    const refusal = asRefusal(error);
+    if (refusal.status >= 500)
+      request.log[refusal.status === 503 ? "warn" : "error"]({ err: error }, "request failed");
+    if (refusal.retryAfterSeconds !== undefined) void reply.header("retry-after", refusal.retryAfterSeconds);
+    return reply.code(refusal.status).send({ error: { code: refusal.code, message: refusal.message } });
+  });
+  app.setNotFoundHandler(async (_request, reply) =>
+    reply.code(404).send({ error: { code: "not_found", message: "There is nothing here." } }),
+  );
+
+  await app.register(fastifyCookie);
+  operationRoutes(app, database, metrics, state);
+  await app.register(async (scope) =>
+    authRoutes(scope, { config, accounts: new Accounts(config, database), sessions, throttle, tokens, metrics }),
+  );
+  await app.register(async (scope) => zeroRoutes(scope, { config, database, sessions, tokens }));
+
+  const sweep = setInterval(() => {
+    Promise.all([sessions.sweep(), throttle.sweep()]).catch((error: unknown) =>
+      app.log.warn({ err: error }, "old sessions could not be removed; trying again later"),
+    );
+  }, SWEEP_INTERVAL_MS).unref();
+  app.addHook("onClose", async () => {
+    clearInterval(sweep);
+    await database.close();
+  });
+
+  const drain = async (): Promise<void> => {
+    if (state.draining) return;
+    state.draining = true;
+    app.log.info({ seconds: config.DRAIN_SECONDS }, "draining");
+    await new Promise((resolve) => setTimeout(resolve, config.DRAIN_SECONDS * 1000));
+    await app.close();
+  };
+  return { app, database, drain };
+}

@@ -1,0 +1,4 @@
+export * from "./limits.ts";
+export * from "./mutators.ts";
+export * from "./queries.ts";
+export * from "./schema.ts";
