@@ -1,0 +1,36 @@
+"""The stack's settings in, one GroceryList out, its addresses exported."""
+
+from pathlib import Path
+
+import pulumi
+import pulumi_random as random
+import pulumi_tls as tls
+
+from components.capacity import CapacityError
+from components.grocery_list import GroceryList
+from components.targets.existing import existing_hosts
+from settings import SettingsError, load, resolve_images
+
+
+def main() -> None:
+    """Read the configuration of this stack and declare it."""
+    settings = load(pulumi.Config().get("settings"))
+    providers = {
+        "docker": existing_hosts(settings.target),
+        "random": random.Provider("random"),
+        "tls": tls.Provider("tls"),
+    }
+    stack = GroceryList(
+        pulumi.get_stack(),
+        settings=settings,
+        images=resolve_images(settings, Path(__file__).parent),
+        opts=pulumi.ResourceOptions(providers=providers),
+    )
+    for name, value in stack.outputs.items():
+        pulumi.export(name, value)
+
+
+try:
+    main()
+except (SettingsError, CapacityError) as refusal:
+    raise pulumi.RunError(str(refusal)) from None

@@ -1,0 +1,132 @@
+"""The public door: nginx, and the publisher of its configuration."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+import settings
+from components import names
+from components.capacity import MIB, Size
+from components.network import Network
+from components.secrets import Secrets
+from components.workload import (
+    UID,
+    ConfigFile,
+    Health,
+    NetworkName,
+    NoMetrics,
+    PublishedPort,
+    SecretFile,
+    StopFirst,
+    VolumeMount,
+    Workload,
+    realise,
+    stack_labels,
+)
+from rendering import nginx
+
+TOKEN = "grocery:components:Edge"  # noqa: S105 - a type token
+
+_CONFIG_BYTES = 16 * MIB
+
+
+class Edge(pulumi.ComponentResource):
+    """Produces two Volumes, the edge's Service and the configuration publisher's Service with its Secrets and
+    ServiceConfigs.
+
+    nginx changes with its image alone: its configuration is a candidate that the publisher puts on a volume of both,
+    and that the edge makes live only after having tested it. That volume is in memory, as it holds the key.
+    """
+
+    workload: Workload
+    publisher: Workload
+    service: docker.Service
+    publisher_service: docker.Service
+    web: pulumi.Output[str]
+    """Name of the volume the web application is published to."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        stack: str,
+        image: str,
+        size: Size,
+        publisher_size: Size,
+        config: settings.Edge,
+        frontend_port: int | None,
+        network: Network,
+        secrets: Secrets,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        super().__init__(TOKEN, name, None, opts)
+        labels = [docker.VolumeLabelArgs(label=label, value=value) for label, value in stack_labels(stack).items()]
+        memory = {"type": "tmpfs", "device": "tmpfs", "o": f"size={_CONFIG_BYTES},uid={UID},gid={UID},mode=0700"}
+        published = docker.Volume(
+            f"{name}-config",
+            driver="local",
+            driver_opts=memory,
+            labels=labels,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        web = docker.Volume(f"{name}-web", labels=labels, opts=pulumi.ResourceOptions(parent=self))
+        self.web = web.name
+        self.workload = Workload(
+            name="edge",
+            image=image,
+            size=size,
+            health=Health(start_period=15),
+            networks=network.attach(NetworkName.EDGE, NetworkName.APP),
+            update=StopFirst(because="two tasks cannot hold the same port of a node"),
+            metrics=NoMetrics(because="its figures are on a status page inside the container"),
+            # The watcher itself ends after 8 s at most.
+            stop_grace=40,
+            env={},
+            volumes=(
+                VolumeMount(volume=published.name, path="/srv/config"),
+                VolumeMount(volume=web.name, path="/srv/web"),
+            ),
+            ports=(
+                PublishedPort(name="https", target=nginx.HTTPS_PORT, published=config.https_port),
+                PublishedPort(name="http", target=nginx.HTTP_PORT, published=config.http_port),
+            ),
+        )
+        self.service = realise(name, self.workload, stack=stack, parent=self)
+        self.publisher = Workload(
+            name="edge-config",
+            image=image,
+            size=publisher_size,
+            health=Health(start_period=30),
+            networks=network.attach(NetworkName.APP),
+            update=StopFirst(because="two publishers would ask the edge for two configurations"),
+            metrics=NoMetrics(because="it idles once its configuration is live"),
+            stop_grace=20,
+            command=("/usr/local/bin/publish",),
+            env={},
+            secrets=(SecretFile(name=nginx.KEY, value=secrets.edge.key),),
+            configs=(
+                ConfigFile(path="/etc/edge/nginx.conf", content=nginx.render(_description(config, frontend_port))),
+                ConfigFile(path=f"/etc/edge/{nginx.CERTIFICATE}", content=secrets.edge.certificate),
+            ),
+            volumes=(VolumeMount(volume=published.name, path="/srv/config"),),
+        )
+        self.publisher_service = realise(f"{name}-config", self.publisher, stack=stack, parent=self)
+        self.register_outputs({})
+
+
+def _description(config: settings.Edge, frontend_port: int | None) -> nginx.Edge:
+    def zone(limit: settings.RateLimit) -> nginx.Zone:
+        return nginx.Zone(rate=limit.rate, burst=limit.burst)
+
+    return nginx.Edge(
+        domain=config.domain,
+        origin=config.origin,
+        hsts=config.hsts and config.domain != "localhost",
+        general=zone(config.rate_limits.general),
+        api=zone(config.rate_limits.api),
+        auth=zone(config.rate_limits.auth),
+        auth_server=f"{names.AUTH_SERVER}:{names.AUTH_SERVER_PORT}",
+        zero_cache=f"{names.ZERO_CACHE}:{names.ZERO_CACHE_PORT}",
+        frontend=f"{names.FRONTEND}:{frontend_port}" if frontend_port else None,
+    )

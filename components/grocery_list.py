@@ -1,0 +1,176 @@
+"""One whole stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+from components import capacity
+from components.auth_server import AuthServer
+from components.edge import Edge
+from components.frontend import Frontend
+from components.migrations import Migrations
+from components.network import Network
+from components.postgres import Postgres
+from components.secrets import Secrets
+from components.workload import Metrics, Workload
+from components.zero_cache import ZeroCache
+from rendering import postgres as postgres_rendering
+from settings import ImageName, Settings
+
+TOKEN = "grocery:components:GroceryList"  # noqa: S105 - a type token
+
+_WITH_SECRETS = Path(__file__).parent.parent / "images" / "shared" / "with-secrets"
+
+
+class GroceryList(pulumi.ComponentResource):
+    """Produces Secrets, Network, Postgres, Migrations, AuthServer, ZeroCache, Edge and Frontend, wired to each other.
+
+    Named after its stack; so are its children. Raises CapacityError before anything is registered when the target is
+    too small.
+    """
+
+    outputs: Mapping[str, Any]
+    """What the stack exports; nothing in it is secret."""
+
+    def __init__(
+        self,
+        stack: str,
+        *,
+        settings: Settings,
+        images: Mapping[ImageName, str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        sizes = capacity.sizes(settings)
+        capacity.check(sizes.by_name(), nodes=settings.target.nodes, node_memory=settings.target.memory)
+        with_secrets = _WITH_SECRETS.read_text(encoding="utf-8")
+        super().__init__(TOKEN, stack, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        secrets = Secrets(
+            f"{stack}-secrets", stack=stack, domain=settings.edge.domain, rotation=settings.rotation, opts=child
+        )
+        network = Network(
+            f"{stack}-network", stack=stack, pool=settings.network.pool, nodes=settings.target.nodes, opts=child
+        )
+        postgres = Postgres(
+            f"{stack}-postgres",
+            stack=stack,
+            image=images["postgres"],
+            size=sizes.postgres,
+            config=settings.postgres,
+            connections=postgres_rendering.connections(
+                api_replicas=settings.auth_server.replicas,
+                api_pool=settings.auth_server.database_connections,
+                cvr=settings.zero_cache.cvr_connections,
+                change=settings.zero_cache.change_connections,
+            ),
+            network=network,
+            secrets=secrets,
+            opts=child,
+        )
+        migrations = Migrations(
+            f"{stack}-migrations",
+            stack=stack,
+            image=images["migrations"],
+            size=sizes.migrations,
+            config=settings.migrations,
+            network=network,
+            secrets=secrets,
+            postgres=postgres,
+            opts=child,
+        )
+        auth_server = AuthServer(
+            f"{stack}-auth-server",
+            stack=stack,
+            image=images["auth-server"],
+            size=sizes.auth_server,
+            config=settings.auth_server,
+            origin=settings.edge.origin,
+            network=network,
+            secrets=secrets,
+            migrations=migrations,
+            with_secrets=with_secrets,
+            opts=child,
+        )
+        zero_cache = ZeroCache(
+            f"{stack}-zero-cache",
+            stack=stack,
+            image=images["zero-cache"],
+            size=sizes.zero_cache,
+            config=settings.zero_cache,
+            network=network,
+            secrets=secrets,
+            migrations=migrations,
+            with_secrets=with_secrets,
+            opts=child,
+        )
+        edge = Edge(
+            f"{stack}-edge",
+            stack=stack,
+            image=images["edge"],
+            size=sizes.edge,
+            publisher_size=sizes.edge_config,
+            config=settings.edge,
+            frontend_port=settings.frontend.proxy_port,
+            network=network,
+            secrets=secrets,
+            opts=child,
+        )
+        frontend = Frontend(
+            f"{stack}-frontend",
+            stack=stack,
+            image=images["frontend"],
+            size=sizes.frontend,
+            config=settings.frontend,
+            network=network,
+            web=edge.web,
+            after=[auth_server.service, zero_cache.service],
+            opts=child,
+        )
+
+        workloads = (
+            (postgres.workload, postgres.service),
+            (migrations.workload, migrations.service),
+            (auth_server.workload, auth_server.service),
+            (zero_cache.workload, zero_cache.service),
+            (edge.workload, edge.service),
+            (edge.publisher, edge.publisher_service),
+            (frontend.workload, frontend.service),
+        )
+        origin = settings.edge.origin
+        self.outputs = {
+            "url": origin,
+            "endpoints": {
+                "application": origin,
+                "api": f"{origin}/api",
+                "sync": f"{origin.replace('https', 'wss', 1)}/zero",
+                "health": f"{origin}/health",
+                "ready": f"{origin}/health/ready",
+                "live": f"{origin}/health/live",
+            },
+            "docker_host": settings.target.host,
+            "images": dict(images),
+            "ca_certificate": secrets.ca_certificate,
+            "certificates": {
+                "ca": {"not_after": secrets.ca_not_after},
+                "edge": {"not_after": secrets.edge.not_after},
+                "postgres": {"not_after": secrets.postgres.not_after},
+            },
+            "workloads": {workload.name: _description(workload, service) for workload, service in workloads},
+        }
+        self.register_outputs({})
+
+
+def _description(workload: Workload, service: docker.Service) -> dict[str, Any]:
+    metrics = workload.metrics
+    return {
+        "service": service.name,
+        "replicas": workload.size.replicas,
+        "networks": [str(attachment.network) for attachment in workload.networks],
+        "metrics": {"port": metrics.port, "path": metrics.path} if isinstance(metrics, Metrics) else None,
+    }

@@ -1,0 +1,91 @@
+"""The database."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+import settings
+from components import names
+from components.capacity import MIB, Size
+from components.network import Network
+from components.secrets import Secrets
+from components.workload import (
+    ConfigFile,
+    Health,
+    NetworkName,
+    NoMetrics,
+    SecretFile,
+    StopFirst,
+    Tmpfs,
+    VolumeMount,
+    Workload,
+    realise,
+    stack_labels,
+)
+from rendering import postgres as rendering
+
+TOKEN = "grocery:components:Postgres"  # noqa: S105 - a type token
+
+
+class Postgres(pulumi.ComponentResource):
+    """Produces the data Volume (protected, retained, named) and the Service with its Secrets and ServiceConfigs.
+
+    It mounts its own TLS files and the superuser's password only, so that rotating another role's password does not
+    restart it.
+    """
+
+    workload: Workload
+    service: docker.Service
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        stack: str,
+        image: str,
+        size: Size,
+        config: settings.Postgres,
+        connections: int,
+        network: Network,
+        secrets: Secrets,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        super().__init__(TOKEN, name, None, opts)
+        data = docker.Volume(
+            f"{name}-data",
+            name=f"{stack}-postgres-data",
+            labels=[docker.VolumeLabelArgs(label=label, value=value) for label, value in stack_labels(stack).items()],
+            opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True),
+        )
+        server = rendering.Server(memory=config.memory, disk=config.disk, connections=connections)
+        self.workload = Workload(
+            name=names.POSTGRES,
+            image=image,
+            size=size,
+            health=Health(start_period=config.start_period),
+            networks=network.attach(NetworkName.DATA),
+            update=StopFirst(because="two servers on one data directory destroy it"),
+            metrics=NoMetrics(because="PostgreSQL speaks no HTTP; its figures are read over SQL"),
+            # SIGINT: end sessions, write a checkpoint, stop; the checkpoint may take as long as the disk is slow.
+            stop_signal="SIGINT",
+            stop_grace=120,
+            env={"INITIALISE_UNTIL": config.initialise_until or secrets.initialise_until},
+            secrets=(
+                SecretFile(name="postgres_admin_password", value=secrets.postgres_admin),
+                SecretFile(name="server.key", value=secrets.postgres.key),
+            ),
+            configs=(
+                ConfigFile(path="/etc/postgresql/postgresql.conf", content=rendering.render_conf(server)),
+                ConfigFile(path="/etc/postgresql/pg_hba.conf", content=rendering.render_hba()),
+                ConfigFile(path="/etc/postgresql/server.crt", content=secrets.postgres.certificate),
+            ),
+            volumes=(VolumeMount(volume=data.name, path="/var/lib/postgresql"),),
+            scratch=(
+                Tmpfs(path="/run/postgresql", size=MIB),
+                # Parallel queries share memory here; Docker's own 64 MB cannot be changed for a service.
+                Tmpfs(path="/dev/shm", size=max(64 * MIB, config.memory // 4)),  # noqa: S108 - a tmpfs of the container
+            ),
+        )
+        self.service = realise(name, self.workload, stack=stack, parent=self)
+        self.register_outputs({})

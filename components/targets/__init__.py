@@ -1,0 +1,1 @@
+"""Where a stack's nodes come from."""

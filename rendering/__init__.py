@@ -1,0 +1,21 @@
+"""Configuration files as pure functions of typed values; nothing here knows Pulumi."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=jinja2.StrictUndefined,
+    autoescape=False,  # noqa: S701 - configuration files, not HTML; every value is validated by its type
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
+def render_template(template: str, **values: object) -> str:
+    """The text of `template` (a file in templates/) with `values`; a value the template misses is an error."""
+    return _templates.get_template(template).render(**values)
