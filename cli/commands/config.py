@@ -1,0 +1,83 @@
+"""`./grocery config`: a stack's settings, validated before they are written."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import MutableMapping
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from cli import terminal
+from cli.errors import ConfigError
+from cli.files import write_atomically
+from cli.options import StackName
+from cli.stack import LOCAL_STACK, SETTINGS_KEY, load_settings, open_stack, yaml
+
+app = typer.Typer(no_args_is_help=True, help="Check and change a stack's settings.")
+
+
+@app.command()
+def check(stack: StackName = LOCAL_STACK) -> None:
+    """Check a stack's settings: unknown keys, wrong types and impossible values are named with their path."""
+    opened = open_stack(stack)
+    opened.settings  # noqa: B018 - validates
+    terminal.done(f"the settings of stack {escape(stack)} are valid")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of all settings, for editors and for reading."""
+    import settings
+
+    terminal.show_json(settings.json_schema())
+
+
+@app.command("set")
+def set_(
+    key: Annotated[str, typer.Argument(help="Path of the setting, such as edge.https_port.")],
+    value: Annotated[str, typer.Argument(help="Its value, as YAML: 9443, true, 2GiB, [a, b].")],
+    stack: StackName = LOCAL_STACK,
+) -> None:
+    """Change one setting in the stack's file. Comments stay; a value that would be refused is not written."""
+    opened = open_stack(stack)
+    document = yaml().load(opened.file.read_text()) if opened.file.exists() else None
+    document = CommentedMap() if document is None else document
+    branch = _branch(_branch(document, "config"), SETTINGS_KEY)
+    settings = branch
+    *path, last = key.split(".")
+    for part in path:
+        branch = _branch(branch, part)
+    try:
+        branch[last] = yaml().load(value)
+    except YAMLError as error:
+        raise ConfigError(f"the value of {key} is not YAML", value=value, expected="a YAML value") from error
+    load_settings(_plain(settings), where=f"{opened.file.name} with {key} = {value}")
+    text = io.StringIO()
+    yaml().dump(document, text)
+    write_atomically(opened.file, text.getvalue())
+    terminal.done(f"{escape(key)} = {escape(value)} in {opened.file.name}; ./grocery up -s {escape(stack)} applies it")
+
+
+def _branch(parent: MutableMapping[str, object], key: str) -> MutableMapping[str, object]:
+    """The mapping under `key`, made when there is none. Raises ConfigError when something else is there."""
+    found = parent.get(key)
+    if found is None:
+        found = CommentedMap()
+        parent[key] = found
+    if not isinstance(found, MutableMapping):
+        raise ConfigError(
+            f"{key} is one value, not a group of settings", value=repr(found), next="./grocery config schema"
+        )
+    return found
+
+
+def _plain(value: object) -> dict[str, object]:
+    """Without ruamel's comment-keeping types."""
+    import json
+
+    plain: dict[str, object] = json.loads(json.dumps(value))
+    return plain

@@ -1,0 +1,120 @@
+"""`./grocery up`: from whatever the machine is now to the running, verified stack."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from rich.markup import escape
+
+from cli import engine_host, failures, health, machine, preflight, terminal
+from cli.engines import Engine, engine_of, take_ownership
+from cli.errors import UpdateFailed
+from cli.files import write_atomically
+from cli.options import StackName, Yes
+from cli.stack import LOCAL_STACK, Stack, open_stack
+
+VERIFICATION_SECONDS = 120
+
+
+def up(stack: StackName = LOCAL_STACK, yes: Yes = False) -> None:
+    """Bring the stack up, or bring it up to date.
+
+    Checks the machine and says what it is about to do to it: install and start a Docker engine where there is none,
+    make it a Swarm of one, build missing images. Then applies the program, waits until everything answers, and
+    prints where the app is. Run again at any time: what is as it should be is left alone.
+    """
+    opened = open_stack(stack)
+    opened.settings  # noqa: B018 - a fault in the configuration is refused before anything else is looked at
+    engine = engine_of(opened)
+    with opened.exclusively():
+        get_ready(opened, engine, yes=yes)
+        take_ownership(opened, engine)
+        with engine_host.connect(opened.settings.target.host) as api:
+            try:
+                engine.up()
+            except UpdateFailed:
+                failures.explain(api, opened)
+                raise
+            outputs = engine.outputs()
+            save_ca(opened, outputs)
+            verify(opened, api, engine, outputs)
+    say_goodbye(opened, outputs)
+
+
+def get_ready(stack: Stack, engine: Engine, *, yes: bool) -> None:
+    """Refuses what cannot work, then prepares the machine and the images after asking."""
+    from cli import images
+
+    host = stack.settings.target.host
+    api = engine_host.try_connect(host)
+    if api is None:
+        preflight.check_machine(stack)
+    else:
+        with api:
+            preflight.check_engine(stack, api)
+    stack.passphrase()
+    steps = machine.plan(host)
+    missing = images.missing(stack.root, host if api else None)
+    plan = [f"{step.what}\n      [dim]{escape(command)}[/]" for step in steps for command in step.commands[:1]]
+    if missing:
+        plan.append(f"build {len(missing)} images: {', '.join(missing)}")
+    plan.append(f"apply the program to stack {stack.name} with {engine.title}")
+    terminal.say(f"[bold]./grocery up[/] will do this on {escape(host)}:")
+    terminal.bullets(plan)
+    terminal.confirm("Go on?", yes=yes, refusal="not confirmed")
+    machine.carry_out(steps)
+    if api is None:
+        with engine_host.connect(host) as api:
+            preflight.check_engine(stack, api)
+    if missing:
+        images.build(stack.root, host)
+
+
+def save_ca(stack: Stack, outputs: Mapping[str, object]) -> None:
+    """Keeps the stack CA's public certificate where browsers and curl can be pointed at it."""
+    certificate = outputs.get("ca_certificate")
+    if isinstance(certificate, str):
+        write_atomically(stack.ca_file, certificate)
+
+
+def verify(stack: Stack, api: engine_host.Api, engine: Engine, outputs: Mapping[str, object]) -> None:
+    """Waits until nothing is wrong any more. Raises UpdateFailed with what still is."""
+    terminal.step("waiting until everything answers")
+    until = time.monotonic() + VERIFICATION_SECONDS
+    while True:
+        found = health.examine(stack, api, engine=engine.name, outputs=outputs)
+        if not found.problems:
+            return
+        if time.monotonic() > until:
+            raise UpdateFailed(
+                f"the program was applied, but the stack is not well after {VERIFICATION_SECONDS} s",
+                value="\n".join(found.problems),
+                expected="every service healthy, and the edge answering over HTTPS",
+                next=f"./grocery status --stack {stack.name}; ./grocery logs --stack {stack.name}",
+            )
+        time.sleep(0.5)
+
+
+def say_goodbye(stack: Stack, outputs: Mapping[str, object]) -> None:
+    url = str(outputs.get("url", ""))
+    option = "" if stack.name == LOCAL_STACK else f" -s {stack.name}"
+    terminal.done(f"[bold]{escape(url)}[/] is up")
+    if stack.ca_file.exists():
+        certificate = stack.ca_file.relative_to(stack.root)
+        name = f"grocery-{stack.name}"
+        terminal.say(
+            f"""
+  The certificate is signed by this stack's own authority, [bold]{certificate}[/]. To trust it:
+    curl       curl --cacert {certificate} {escape(url)}
+    system     sudo cp {certificate} /usr/local/share/ca-certificates/{name}.crt && sudo update-ca-certificates
+    Chromium   certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n {name} -i {certificate}
+    Firefox    Settings, Certificates, Authorities, Import"""
+        )
+    terminal.say(
+        f"""
+  Next
+    ./grocery status{option}     how it is
+    ./grocery logs{option}       what it says
+    ./grocery down{option}       stop it; the data stays"""
+    )

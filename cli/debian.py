@@ -1,0 +1,47 @@
+"""Programs that come as Debian packages: which are missing, and installing them after saying so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+
+from cli import machine, terminal
+from cli.errors import MachineError
+
+# Program -> the package that brings it.
+TEST_PROGRAMS: Mapping[str, Mapping[str, str]] = {
+    "unit": {"node": "nodejs", "npm": "npm"},
+    "engine": {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2"},
+    "e2e": {
+        "dockerd": "docker.io",
+        "iptables": "iptables",
+        "ip": "iproute2",
+        "mmdebstrap": "mmdebstrap",
+        "chromium": "chromium",
+    },
+}
+
+
+def missing(programs: Mapping[str, str]) -> list[str]:
+    """The packages of the programs that are not on PATH (nor where Debian keeps what root runs)."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    return sorted({package for program, package in programs.items() if shutil.which(program, path=path) is None})
+
+
+def ensure(programs: Iterable[Mapping[str, str]], *, why: str, yes: bool) -> None:
+    """Installs what is missing, as root after asking. Raises MachineError naming the one command otherwise."""
+    packages = missing({program: package for group in programs for program, package in group.items()})
+    if not packages:
+        return
+    step = machine.install_step(packages, why=why)
+    terminal.say(f"{why} needs Debian packages this machine lacks. This will {step.what}")
+    try:
+        terminal.confirm("Go on?", yes=yes, refusal=f"{why} needs packages that were not installed")
+    except Exception as error:
+        raise MachineError(
+            f"{why} needs packages that are not installed",
+            value=" ".join(packages),
+            next=f"apt-get install -y --no-install-recommends {' '.join(packages)}   (or run it again with --yes)",
+        ) from error
+    machine.carry_out([step])

@@ -1,0 +1,305 @@
+"""The facts behind `status` and behind the end of an `up`: what runs, how it is, and what is wrong with it.
+
+Everything is read from the engine that runs the stack and from the program's exports; nothing is changed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import ssl
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from docker.errors import APIError
+
+from cli import engine_host
+from cli.engine_host import WORKLOAD_LABEL, Api
+
+if TYPE_CHECKING:
+    from cli.stack import Stack
+
+GIB = 1 << 30
+CERTIFICATE_DAYS_WARNED = 21
+FREE_SPACE_WARNED = 0.10
+ENDED_BY_ITSELF = frozenset({"failed", "rejected", "complete", "orphaned"})
+"""As against `shutdown`, which Swarm asked for. A task killed for being unhealthy may show as complete."""
+
+DATABASE_QUESTION = """
+select json_build_object(
+    'version', current_setting('server_version'),
+    'bytes', pg_database_size('grocery'),
+    'connections', (select count(*) from pg_stat_activity where datname = 'grocery'),
+    'connections_max', current_setting('max_connections')::int,
+    'slots', (
+        select coalesce(json_agg(json_build_object(
+            'name', slot_name,
+            'active', active,
+            'retained_bytes', pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn),
+            'wal_status', wal_status
+        ) order by slot_name), '[]')
+        from pg_replication_slots where slot_name like 'grocery\\_%'
+    )
+)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One service as it is now.
+
+    health:   healthy, starting, unhealthy, or, without a running task, the task's state.
+    restarts: tasks of the same definition that ended by themselves, as far back as Swarm remembers.
+    age:      seconds since the youngest running task started, None when none runs.
+    """
+
+    name: str
+    workload: str
+    health: str
+    image: str
+    running: int
+    wanted: int
+    restarts: int
+    age: float | None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    name: str
+    active: bool
+    retained_bytes: int | None
+    wal_status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    version: str
+    bytes: int
+    connections: int
+    connections_max: int
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    name: str
+    not_after: str
+    days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    path: str
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """A stack's health; `problems` holds one sentence for each thing that is wrong, and is empty when all is well."""
+
+    stack: str
+    engine: str
+    url: str | None
+    url_answers: bool
+    services: tuple[Service, ...]
+    database: Database | None
+    certificates: tuple[Certificate, ...]
+    disk: Disk | None
+    problems: tuple[str, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object]) -> Health:
+    """Looks at everything once. Raises nothing for what is wrong with the stack: that is what `problems` is for."""
+    expected = outputs.get("workloads")
+    services = services_now(api, stack.name)
+    problems = [f"{service.workload}: {problem}" for service in services for problem in service.problems]
+    if isinstance(expected, Mapping):
+        there = {service.workload for service in services}
+        problems += [
+            f"{name}: the service is gone (./grocery refresh, then up)" for name in expected if name not in there
+        ]
+    if not services and not expected:
+        problems.append(f"stack {stack.name} is not up")
+
+    database = None
+    if any(service.workload == "postgres" and service.running for service in services):
+        try:
+            database = database_now(api, stack.name)
+        except DatabaseSilent as words:
+            problems.append(f"postgres: does not answer a query: {words}")
+        else:
+            problems += slot_problems(database)
+
+    url = outputs["url"] if isinstance(outputs.get("url"), str) else None
+    silence = https_problem(stack, str(url)) if url else None
+    if silence:
+        problems.append(f"{url} does not answer: {silence}")
+
+    certificates = tuple(certificates_of(outputs))
+    problems += [
+        f"certificate {certificate.name} ends in {certificate.days} days: ./grocery up renews it"
+        for certificate in certificates
+        if certificate.days < CERTIFICATE_DAYS_WARNED
+    ]
+    disk = disk_now(stack, api)
+    if disk and disk.free_bytes < FREE_SPACE_WARNED * disk.total_bytes:
+        problems.append(f"the disk of {disk.path} has {disk.free_bytes / GIB:.1f} GiB left")
+    return Health(
+        stack=stack.name,
+        engine=engine,
+        url=str(url) if url else None,
+        url_answers=bool(url) and silence is None,
+        services=services,
+        database=database,
+        certificates=certificates,
+        disk=disk,
+        problems=tuple(problems),
+    )
+
+
+def services_now(api: Api, stack: str) -> tuple[Service, ...]:
+    found = engine_host.services_of(api, stack)
+    tasks = api.tasks(filters={"service": [service["ID"] for service in found]}) if found else []
+    return tuple(
+        sorted(
+            (
+                _service(api, service, [task for task in tasks if task["ServiceID"] == service["ID"]])
+                for service in found
+            ),
+            key=lambda service: service.workload,
+        )
+    )
+
+
+def _service(api: Api, service: Mapping[str, Any], tasks: list[dict[str, Any]]) -> Service:
+    spec = service["Spec"]
+    wanted = int(spec.get("Mode", {}).get("Replicated", {}).get("Replicas", 1))
+    running = [task for task in tasks if task["DesiredState"] == "running" and task["Status"]["State"] == "running"]
+    health = "healthy"
+    problems = []
+    if len(running) < wanted:
+        coming = [task["Status"] for task in tasks if task["DesiredState"] in ("running", "ready")]
+        health = str(coming[0]["State"]) if coming else "not running"
+        latest = sorted(tasks, key=lambda task: str(task["Status"]["Timestamp"]), reverse=True)
+        reason = next((f": {task['Status']['Err']}" for task in latest if task["Status"].get("Err")), "")
+        problems.append(f"{len(running)} of {wanted} tasks run ({health}){reason}")
+    elif unwell := [seen for task in running if (seen := _container_health(api, task)) != "healthy"]:
+        health = unwell[0]
+        problems.append(f"its health check says {health}")
+    update = service.get("UpdateStatus") or {}
+    if update.get("State") in ("rollback_completed", "rollback_paused", "paused"):
+        problems.append(f"its last update did not succeed: {update.get('Message', update['State'])}")
+    return Service(
+        name=str(spec["Name"]),
+        workload=engine_host.workload_of(service),
+        health=health,
+        image=str(spec["TaskTemplate"]["ContainerSpec"]["Image"]),
+        running=len(running),
+        wanted=wanted,
+        restarts=sum(
+            task["Status"]["State"] in ENDED_BY_ITSELF
+            and task["Spec"]["ContainerSpec"] == spec["TaskTemplate"]["ContainerSpec"]
+            for task in tasks
+        ),
+        age=min((_seconds_since(str(task["Status"]["Timestamp"])) for task in running), default=None),
+        problems=tuple(problems),
+    )
+
+
+def _container_health(api: Api, task: Mapping[str, Any]) -> str:
+    """The health check's word. Swarm calls a task running once it was healthy; of other nodes no more is known."""
+    container = task["Status"].get("ContainerStatus", {}).get("ContainerID", "")
+    try:
+        state = api.inspect_container(container)["State"]
+    except APIError:
+        return "healthy"
+    return str((state.get("Health") or {}).get("Status", "healthy"))
+
+
+class DatabaseSilent(Exception):
+    """The database's own words, or what kept it from being asked."""
+
+
+def database_now(api: Api, stack: str) -> Database:
+    """Asks PostgreSQL over its own socket, inside its container. Raises DatabaseSilent."""
+    command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "grocery", "-c", DATABASE_QUESTION]
+    answer = json.loads(run_inside(api, stack, "postgres", command))
+    return Database(**{**answer, "slots": tuple(Slot(**slot) for slot in answer["slots"])})
+
+
+def run_inside(api: Api, stack: str, workload: str, command: list[str]) -> str:
+    """Runs a program in the workload's running container; returns its stdout. Raises DatabaseSilent with its stderr."""
+    labels = [f"{engine_host.STACK_LABEL}={stack}", f"{WORKLOAD_LABEL}={workload}"]
+    containers = api.containers(filters={"label": labels, "status": "running"})
+    if not containers:
+        raise DatabaseSilent(f"no container of {workload} runs on this node")
+    created = api.exec_create(containers[0]["Id"], command)
+    out, err = api.exec_start(created["Id"], demux=True)
+    if api.exec_inspect(created["Id"])["ExitCode"] != 0:
+        raise DatabaseSilent((err or out or b"").decode(errors="replace").strip())
+    return (out or b"").decode()
+
+
+def slot_problems(database: Database) -> list[str]:
+    """Zero follows the database through a replication slot: without an active one nothing reaches a browser."""
+    if not database.slots:
+        return ["replication: zero-cache has no slot yet"]
+    problems = []
+    if not any(slot.active for slot in database.slots):
+        problems.append("replication: no slot is active, zero-cache does not follow the database")
+    problems += [
+        f"replication: slot {slot.name} is {slot.wal_status}: zero-cache will copy everything again"
+        for slot in database.slots
+        if slot.wal_status in ("unreserved", "lost")
+    ]
+    return problems
+
+
+def https_problem(stack: Stack, url: str) -> str | None:
+    """None when the edge answers over HTTPS with a certificate that holds; what is wrong otherwise."""
+    try:
+        context = ssl.create_default_context(cafile=str(stack.ca_file) if stack.ca_file.exists() else None)
+        answer = httpx.get(f"{url}/", verify=context, timeout=5, trust_env=False)
+    except (httpx.HTTPError, OSError) as error:
+        return str(error) or type(error).__name__
+    return None if answer.is_success else f"it answers {answer.status_code}"
+
+
+def certificates_of(outputs: Mapping[str, object]) -> list[Certificate]:
+    listed = outputs.get("certificates")
+    if not isinstance(listed, Mapping):
+        return []
+    now = datetime.now(UTC)
+    return [
+        Certificate(name=str(name), not_after=not_after, days=(datetime.fromisoformat(not_after) - now).days)
+        for name, entry in sorted(listed.items())
+        if (not_after := str(entry["not_after"]))
+    ]
+
+
+def disk_now(stack: Stack, api: Api) -> Disk | None:
+    """The disk that holds the engine's data; None when that is another machine's."""
+    folder = Path(str(api.info()["DockerRootDir"]))
+    if not engine_host.is_this_machine(stack.settings.target.host) or not folder.is_dir():
+        return None
+    usage = shutil.disk_usage(folder)
+    return Disk(path=str(folder), free_bytes=usage.free, total_bytes=usage.total)
+
+
+def _seconds_since(timestamp: str) -> float:
+    return (datetime.now(UTC) - _moment(timestamp)).total_seconds()
+
+
+def _moment(timestamp: str) -> datetime:
+    """The engine writes nanoseconds; datetime reads microseconds."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", timestamp))
