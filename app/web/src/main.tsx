@@ -1,4 +1,13 @@
 import { render } from "solid-js/web";
+import { App } from "./app.tsx";
+import "./styles.css";
 
 const root = document.getElementById("app");
-if (root) render(() => <h1>Grocery List</h1>, root);
+if (root) render(() => <App />, root);
+
+if ("serviceWorker" in navigator && import.meta.env.PROD)
+  addEventListener("load", () => {
+    navigator.serviceWorker.register("/sw.js", { updateViaCache: "none" }).catch((error: unknown) => {
+      console.warn("The application will not open without a network:", error);
+    });
+  });
