@@ -1,0 +1,37 @@
+-- Roles, their passwords and the database. Run by the superuser in the database `postgres`; may be run again at any time.
+-- Variables: db_name.
+-- The passwords travel inside statements, so whatever could write statements down is switched off first.
+\o /dev/null
+SELECT set_config('log_statement', 'none', false), set_config('log_min_error_statement', 'panic', false),
+       set_config('log_min_duration_statement', '-1', false), set_config('log_min_duration_sample', '-1', false),
+       set_config('log_duration', 'off', false), set_config('pg_stat_statements.track', 'none', false);
+SELECT pg_advisory_lock(hashtext('grocery migrations'));
+\o
+\set VERBOSITY terse
+
+SELECT format('CREATE ROLE %I %s', role, options)
+FROM (VALUES ('owner', 'NOLOGIN'), ('api', 'NOLOGIN'), ('api_a', 'LOGIN'), ('api_b', 'LOGIN'),
+             ('zero', 'LOGIN REPLICATION')) AS wanted (role, options)
+WHERE role NOT IN (SELECT rolname FROM pg_roles)
+\gexec
+
+ALTER ROLE owner NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
+ALTER ROLE api NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
+GRANT api TO api_a, api_b;
+
+\set password `cat "$SECRETS_DIR/api_a_password"`
+ALTER ROLE api_a LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'password';
+\set password `cat "$SECRETS_DIR/api_b_password"`
+ALTER ROLE api_b LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'password';
+\set password `cat "$SECRETS_DIR/zero_password"`
+ALTER ROLE zero LOGIN NOCREATEDB NOCREATEROLE REPLICATION PASSWORD :'password';
+\unset password
+
+SELECT format('CREATE DATABASE %I OWNER owner', :'db_name')
+WHERE :'db_name' NOT IN (SELECT datname FROM pg_database)
+\gexec
+REVOKE ALL ON DATABASE :"db_name" FROM PUBLIC;
+GRANT CONNECT ON DATABASE :"db_name" TO api;
+-- Zero keeps its own schemas beside ours.
+GRANT CONNECT, CREATE ON DATABASE :"db_name" TO zero;
+REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC;
