@@ -9,7 +9,7 @@ import pulumi_tls as tls
 from components.capacity import CapacityError
 from components.grocery_list import GroceryList
 from components.targets.existing import existing_hosts
-from settings import SettingsError, load, resolve_images
+from settings import SettingsError, check_stack_name, load, resolve_images
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
         "tls": tls.Provider("tls"),
     }
     stack = GroceryList(
-        pulumi.get_stack(),
+        check_stack_name(pulumi.get_stack()),
         settings=settings,
         images=resolve_images(settings, Path(__file__).parent),
         opts=pulumi.ResourceOptions(providers=providers),

@@ -21,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     ValidationError,
     WithJsonSchema,
     model_validator,
@@ -36,6 +37,7 @@ _RATE = re.compile(r"^[1-9][0-9]*r/[sm]$")
 _DOMAIN = re.compile(
     r"^(?=.{1,253}$)(?![0-9.]+$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 )
+_STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,15}$")
 _ENVIRONMENT_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _ABSOLUTE_PATH = re.compile(r"^(/[A-Za-z0-9._-]+)+$")
 _DOCKER_HOST = re.compile(r"^(unix:///[^\s]+|ssh://[^\s@/]+@[^\s@/]+)$")
@@ -98,7 +100,30 @@ def _pool(value: object) -> object:
     return value
 
 
-Bytes = Annotated[int, BeforeValidator(parse_size), WithJsonSchema({"type": "string", "pattern": _SIZE.pattern})]
+def format_size(size: int) -> str:
+    """536870912 (bytes, whole KiB) -> "512MiB", in the largest unit without a remainder."""
+    unit = next(unit for unit in reversed(_UNITS) if size % _UNITS[unit] == 0)
+    return f"{size // _UNITS[unit]}{unit}"
+
+
+def format_duration(seconds: int) -> str:
+    """300 (seconds) -> "5m", in the largest unit without a remainder."""
+    unit = next(unit for unit in reversed(_SECONDS) if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
+Bytes = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(format_size, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _SIZE.pattern}),
+]
+Seconds = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern}),
+]
 
 
 def _at_least(minimum: str) -> AfterValidator:
@@ -110,9 +135,6 @@ def _at_least(minimum: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Seconds = Annotated[
-    int, BeforeValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": _DURATION.pattern})
-]
 Rate = Annotated[
     str, _matching(_RATE, '"<number>r/s" or "<number>r/m"'), Field(json_schema_extra={"pattern": _RATE.pattern})
 ]
@@ -134,7 +156,7 @@ Moment = Annotated[str, BeforeValidator(_moment)]
 Pool = Annotated[str, BeforeValidator(_pool)]
 AbsolutePath = Annotated[str, _matching(_ABSOLUTE_PATH, "an absolute path of plain characters")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Generation = Annotated[int, Field(ge=1)]
+Generation = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 # What the program itself gives the auth-server; extra_env may not change it.
@@ -260,7 +282,7 @@ class AuthServer(_Model):
     jwt_refresh_expiry: Annotated[str, _matching(_DURATION, 'a duration such as "30d"')] = "30d"
     bcrypt_rounds: Annotated[int, Field(ge=10, le=16)] = 12
     rate_limit_window: Seconds = 900
-    rate_limit_requests: Annotated[int, Field(ge=1)] = 1000
+    rate_limit_requests: Annotated[int, Field(ge=1, le=10_000_000)] = 1000
     email_from: str = "Grocery List <grocery@localhost>"
     vapid_subject: str = "mailto:grocery@localhost"
     """Contact for push services: a mailto: or https: address."""
@@ -380,9 +402,29 @@ def load(source: Mapping[str, Any] | str | None) -> Settings:
         ) from None
 
 
+def check_stack_name(stack: str) -> str:
+    """`stack` itself when its resources can be named after it; Docker's names end at 64 characters.
+
+    Raises SettingsError.
+    """
+    if not _STACK_NAME.match(stack):
+        raise SettingsError(
+            f"the stack is named {stack!r}, and its services and secrets are named after it: "
+            "expected at most 16 lower-case letters, digits and dashes, a letter first"
+        )
+    return stack
+
+
 def json_schema() -> dict[str, Any]:
     """JSON schema of the structured configuration, for editors and `config schema`."""
-    return Settings.model_json_schema()
+    schema = Settings.model_json_schema()
+    # Defaults appear as they are kept, in bytes and seconds; people write them with their units.
+    forms = {_SIZE.pattern: format_size, _DURATION.pattern: format_duration}
+    for model in schema["$defs"].values():
+        for key in model["properties"].values():
+            if isinstance(key.get("default"), int) and key.get("pattern") in forms:
+                key["default"] = forms[key["pattern"]](key["default"])
+    return schema
 
 
 def resolve_images(settings: Settings, root: Path) -> dict[ImageName, str]:

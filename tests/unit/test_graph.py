@@ -1,0 +1,650 @@
+"""What holds for every resource of every stack, in a preview and in an update."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from tests.unit.names import golden
+from tests.unit.recording import (
+    DOCKER_CONFIG,
+    DOCKER_SECRET,
+    LOCALLY_SIGNED,
+    NETWORK,
+    PASSWORD,
+    PRIVATE_KEY,
+    ROOT,
+    SELF_SIGNED,
+    SERVICE,
+    UNKNOWN,
+    VOLUME,
+    Json,
+    Recording,
+    Registration,
+    Secret,
+    decoded,
+    plain_texts,
+    record,
+    secrets_in,
+    stack_settings,
+)
+
+COMPONENTS = {
+    "AuthServer",
+    "Edge",
+    "Frontend",
+    "GroceryList",
+    "Migrations",
+    "Network",
+    "Postgres",
+    "Secrets",
+    "ZeroCache",
+}
+
+# Fields of a service that came back unchanged from a refresh on the real provider.
+PROVEN_FIELDS = {
+    "name",
+    "labels[].label",
+    "labels[].value",
+    "mode.replicated.replicas",
+    "taskSpec.containerSpec.image",
+    "taskSpec.containerSpec.commands[]",
+    "taskSpec.containerSpec.env{}",
+    "taskSpec.containerSpec.labels[].label",
+    "taskSpec.containerSpec.labels[].value",
+    "taskSpec.containerSpec.user",
+    "taskSpec.containerSpec.init",
+    "taskSpec.containerSpec.readOnly",
+    "taskSpec.containerSpec.capDrops[]",
+    "taskSpec.containerSpec.stopSignal",
+    "taskSpec.containerSpec.stopGracePeriod",
+    "taskSpec.containerSpec.healthcheck.tests[]",
+    "taskSpec.containerSpec.healthcheck.interval",
+    "taskSpec.containerSpec.healthcheck.timeout",
+    "taskSpec.containerSpec.healthcheck.retries",
+    "taskSpec.containerSpec.healthcheck.startPeriod",
+    "taskSpec.containerSpec.mounts[].type",
+    "taskSpec.containerSpec.mounts[].source",
+    "taskSpec.containerSpec.mounts[].target",
+    "taskSpec.containerSpec.mounts[].readOnly",
+    "taskSpec.containerSpec.mounts[].tmpfsOptions.sizeBytes",
+    "taskSpec.containerSpec.secrets[].secretId",
+    "taskSpec.containerSpec.secrets[].secretName",
+    "taskSpec.containerSpec.secrets[].fileName",
+    "taskSpec.containerSpec.secrets[].fileMode",
+    "taskSpec.containerSpec.secrets[].fileUid",
+    "taskSpec.containerSpec.secrets[].fileGid",
+    "taskSpec.containerSpec.configs[].configId",
+    "taskSpec.containerSpec.configs[].configName",
+    "taskSpec.containerSpec.configs[].fileName",
+    "taskSpec.containerSpec.configs[].fileMode",
+    "taskSpec.containerSpec.configs[].fileUid",
+    "taskSpec.containerSpec.configs[].fileGid",
+    "taskSpec.networksAdvanceds[].id",
+    "taskSpec.networksAdvanceds[].aliases[]",
+    "taskSpec.restartPolicy.condition",
+    "taskSpec.restartPolicy.delay",
+    "taskSpec.restartPolicy.maxAttempts",
+    "taskSpec.restartPolicy.window",
+    "taskSpec.logDriver.name",
+    "taskSpec.logDriver.options{}",
+    "taskSpec.placement.constraints[]",
+    "taskSpec.resources.limits.memoryBytes",
+    "taskSpec.resources.limits.nanoCpus",
+    "taskSpec.resources.reservation.memoryBytes",
+    "taskSpec.resources.reservation.nanoCpus",
+    "endpointSpec.mode",
+    "endpointSpec.ports[].name",
+    "endpointSpec.ports[].targetPort",
+    "endpointSpec.ports[].publishedPort",
+    "endpointSpec.ports[].protocol",
+    "endpointSpec.ports[].publishMode",
+    "updateConfig.order",
+    "updateConfig.parallelism",
+    "updateConfig.delay",
+    "updateConfig.monitor",
+    "updateConfig.failureAction",
+    "updateConfig.maxFailureRatio",
+    "rollbackConfig.order",
+    "rollbackConfig.parallelism",
+    "rollbackConfig.delay",
+    "rollbackConfig.monitor",
+    "rollbackConfig.failureAction",
+    "rollbackConfig.maxFailureRatio",
+    "convergeConfig.delay",
+    "convergeConfig.timeout",
+}
+# Of those, the ones a service cannot do without: the provider would keep an old value, or a default would be unsafe.
+OPTIONAL_FIELDS = {
+    field
+    for field in PROVEN_FIELDS
+    if re.search(
+        r"^name$|commands|env\{\}|mounts\[\]\.(source|readOnly)|\.(secrets|configs)\[\]|endpointSpec\.ports", field
+    )
+}
+
+
+def fields(value: Json, path: str = "") -> set[str]:
+    """Dotted paths of the leaves; [] for an element of a list, {} for a value of a free mapping."""
+    if isinstance(value, Mapping):
+        if path.endswith(("env", "logDriver.options")):
+            return {f"{path}{{}}"}
+        return {found for key, item in value.items() for found in fields(item, f"{path}.{key}" if path else key)}
+    if isinstance(value, list):
+        return {found for item in value for found in fields(item, f"{path}[]")}
+    return {path}
+
+
+def seconds(duration: str) -> int:
+    """Of Go's short form."""
+    assert re.fullmatch(r"(\d+h)?(\d+m)?(\d+s)?", duration), f"{duration} is not a duration in whole units"
+    found = {unit: int(number) for number, unit in re.findall(r"(\d+)([hms])", duration)}
+    assert found == {"s": 0} or all(found.values()), f"{duration} is not the short form: a zero part is left out"
+    assert found.get("m", 0) < 60 and found.get("s", 0) < 60, f"{duration} is not the short form"
+    return found.get("h", 0) * 3600 + found.get("m", 0) * 60 + found.get("s", 0)
+
+
+# --- names
+# -----------------------------------------------------------------------------------------------------------
+
+
+def test_names_and_types_are_those_of_the_golden_list(recording: Recording) -> None:
+    expected = {tuple(pair) for pair in golden()[recording.stack]}
+    found = set(recording.names)
+    assert found == expected, (
+        f"gone: {sorted(expected - found)}; new: {sorted(found - expected)}. A resource that moved needs an alias; "
+        "when the change was meant: python -m tests.unit.names"
+    )
+
+
+def test_no_two_resources_share_an_identity(recording: Recording) -> None:
+    urns = [registration.urn for registration in recording.registrations]
+    assert len(urns) == len(set(urns)), "the SDK lets two resources with one URN through; the engine does not"
+
+
+def test_every_component_has_a_known_token(recording: Recording) -> None:
+    found = {registration.type for registration in recording.registrations if not registration.custom}
+    assert found == {f"grocery:components:{noun}" for noun in COMPONENTS}
+
+
+def test_every_component_class_declares_its_token_as_a_constant() -> None:
+    tokens = {}
+    for path in (ROOT / "components").rglob("*.py"):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        classes = [
+            node.name
+            for node in module.body
+            if isinstance(node, ast.ClassDef)
+            and any(ast.unparse(base) == "pulumi.ComponentResource" for base in node.bases)
+        ]
+        constants = {
+            ast.unparse(node.targets[0]): ast.literal_eval(node.value)
+            for node in module.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TOKEN"
+        }
+        for name in classes:
+            tokens[name] = constants.get("TOKEN")
+    assert tokens == {noun: f"grocery:components:{noun}" for noun in COMPONENTS}
+
+
+def test_every_resource_hangs_in_the_tree_of_the_stack(recording: Recording, tree: list[Registration]) -> None:
+    known = {registration.urn for registration in tree}
+    top = recording.named("grocery:components:GroceryList", recording.stack)
+    for registration in tree:
+        if registration is not top:
+            assert registration.parent in known, f"{registration.name} has no parent of ours"
+
+
+def test_names_of_children_start_with_the_name_of_their_parent(tree: list[Registration]) -> None:
+    by_urn = {registration.urn: registration for registration in tree}
+    for registration in tree:
+        parent = by_urn.get(registration.parent)
+        if parent:
+            assert registration.name.startswith(parent.name), f"{registration.name} is a child of {parent.name}"
+
+
+def test_explicit_physical_names_start_with_the_stack(recording: Recording) -> None:
+    named = [found for found in recording.registrations if "name" in found.inputs]
+    assert named, "networks, the data volume and stop-first services are named"
+    for registration in named:
+        assert registration.inputs["name"].startswith(f"{recording.stack}-"), registration.name
+
+
+def test_every_resource_names_its_provider(tree: list[Registration]) -> None:
+    for registration in tree:
+        if registration.custom:
+            package = registration.type.partition(":")[0]
+            assert f"pulumi:providers:{package}::{package}::" in registration.provider, (
+                f"{registration.name} would use a default provider, and those are disabled"
+            )
+
+
+def test_a_preview_registers_what_an_update_does(stack: str) -> None:
+    preview = record(stack, stack_settings(stack), preview=True)
+    update = record(stack, stack_settings(stack), preview=False)
+    assert preview.names == update.names
+
+
+def test_a_preview_of_a_new_stack_knows_no_generated_value(stack: str) -> None:
+    preview = record(stack, stack_settings(stack), preview=True)
+    for registration in preview.of_type(DOCKER_SECRET):
+        assert registration.inputs["data"] == Secret(UNKNOWN), "unknown, and secret all the same"
+
+
+# --- secrets
+# ---------------------------------------------------------------------------------------------------------
+
+
+def test_docker_secrets_are_enveloped_and_autonamed(recording: Recording) -> None:
+    assert recording.of_type(DOCKER_SECRET)
+    for registration in recording.of_type(DOCKER_SECRET):
+        assert isinstance(registration.inputs["data"], Secret), f"{registration.name} would be stored in plain"
+        assert "name" not in registration.inputs, "an explicit name cannot be rotated: the old one is still in use"
+
+
+def test_configs_are_autonamed_and_hold_nothing_secret(recording: Recording) -> None:
+    for registration in recording.of_type(DOCKER_CONFIG):
+        assert "name" not in registration.inputs, "an explicit name cannot be changed: the old one is still in use"
+        assert not list(secrets_in(registration.inputs)), f"{registration.name} can be read by anyone with the engine"
+
+
+def generated_values(recording: Recording) -> set[str]:
+    values = {found.outputs["result"].value for found in recording.of_type(PASSWORD)}
+    values |= {found.outputs["privateKeyPem"].value for found in recording.of_type(PRIVATE_KEY)}
+    return values
+
+
+def test_no_secret_value_appears_outside_of_an_envelope(updated: Recording) -> None:
+    values = generated_values(updated)
+    files = {decoded(found.inputs["data"].value) for found in updated.of_type(DOCKER_SECRET)}
+    forbidden = values | files | {base64.b64encode(value.encode()).decode() for value in values | files}
+    assert len(forbidden) > 30
+    for registration in updated.registrations:
+        for path, text in plain_texts(registration.inputs):
+            for value in forbidden:
+                assert value not in text, f"{registration.name}{path} shows a secret in plain"
+    for path, text in plain_texts(updated.exports):
+        for value in forbidden:
+            assert value not in text, f"the export {path} shows a secret"
+
+
+def test_exports_hold_no_envelope_either(recording: Recording) -> None:
+    assert recording.exports
+    assert not list(secrets_in(recording.exports))
+
+
+def test_every_generated_secret_reaches_a_file_of_a_service(updated: Recording) -> None:
+    files = "\n".join(decoded(found.inputs["data"].value) for found in updated.of_type(DOCKER_SECRET))
+    for registration in updated.of_type(PASSWORD):
+        assert registration.outputs["result"].value in files, f"{registration.name} is used by nobody"
+
+
+def test_passwords_need_no_quoting_anywhere(recording: Recording) -> None:
+    for registration in recording.of_type(PASSWORD):
+        assert registration.inputs["special"] is False, f"{registration.name} stands in URLs and SQL"
+        assert registration.inputs["length"] >= 32
+
+
+def test_keys_are_on_the_curve_everyone_speaks(recording: Recording) -> None:
+    for registration in recording.of_type(PRIVATE_KEY):
+        assert (registration.inputs["algorithm"], registration.inputs["ecdsaCurve"]) == ("ECDSA", "P256"), (
+            "the provider's own default is P224, which browsers refuse"
+        )
+
+
+def test_certificates_live_as_long_as_their_users_allow(recording: Recording) -> None:
+    stack = recording.stack
+    days = {
+        "ca": recording.named(SELF_SIGNED, f"{stack}-secrets-ca").inputs,
+        "postgres": recording.named(LOCALLY_SIGNED, f"{stack}-secrets-postgres").inputs,
+        "edge": recording.named(LOCALLY_SIGNED, f"{stack}-secrets-edge").inputs,
+    }
+    assert days["ca"]["validityPeriodHours"] == 3650 * 24
+    assert days["postgres"]["validityPeriodHours"] == 5 * 365 * 24
+    assert days["edge"]["validityPeriodHours"] <= 397 * 24, "browsers refuse leaves that live longer"
+    assert days["edge"]["earlyRenewalHours"] >= 30 * 24
+    assert days["postgres"]["earlyRenewalHours"] > 0
+
+
+# --- data
+# ------------------------------------------------------------------------------------------------------------
+
+
+def test_exactly_what_cannot_be_made_again_is_protected(recording: Recording) -> None:
+    stack = recording.stack
+    protected = {(found.type, found.name) for found in recording.registrations if found.protect}
+    assert protected == {
+        (VOLUME, f"{stack}-postgres-data"),
+        (PRIVATE_KEY, f"{stack}-secrets-vapid"),
+        (PRIVATE_KEY, f"{stack}-secrets-ca"),
+        (SELF_SIGNED, f"{stack}-secrets-ca"),
+    }
+
+
+def test_the_data_volume_survives_even_its_removal_from_the_program(recording: Recording) -> None:
+    volume = recording.named(VOLUME, f"{recording.stack}-postgres-data")
+    assert volume.retain_on_delete
+    assert volume.inputs["name"] == f"{recording.stack}-postgres-data", "found again by its name after `down`"
+
+
+# --- networks
+# --------------------------------------------------------------------------------------------------------
+
+
+def test_networks_have_a_subnet_and_its_gateway(recording: Recording) -> None:
+    for registration in recording.of_type(NETWORK):
+        (addresses,) = registration.inputs["ipamConfigs"]
+        assert addresses["gateway"] == addresses["subnet"].replace(".0/24", ".1"), "without it every refresh replaces"
+
+
+def test_only_edge_and_egress_lead_out(recording: Recording) -> None:
+    internal = {
+        found.name.removeprefix(f"{recording.stack}-network-"): found.inputs["internal"]
+        for found in recording.of_type(NETWORK)
+    }
+    assert internal == {"edge": False, "app": True, "data": True, "egress": False}
+
+
+def test_membership_of_networks_is_what_the_design_fixed(updated: Recording) -> None:
+    ids = {
+        found.outputs["id"]: found.name.removeprefix(f"{updated.stack}-network-") for found in updated.of_type(NETWORK)
+    }
+    found = {}
+    for service in updated.of_type(SERVICE):
+        attached = service.inputs["taskSpec"]["networksAdvanceds"]
+        aliases = {alias for attachment in attached for alias in attachment["aliases"]}
+        assert len(aliases) == 1, f"{service.name} has one alias on all of its networks"
+        found[aliases.pop()] = sorted(ids[attachment["id"]] for attachment in attached)
+    assert found == {
+        "postgres": ["data"],
+        "migrations": ["data"],
+        "auth-server": ["app", "data", "egress"],
+        "zero-cache": ["app", "data"],
+        "edge": ["app", "edge"],
+        "edge-config": ["app"],
+        "frontend": ["app"],
+    }
+
+
+def test_more_nodes_encrypt_the_data_network_beside_the_plain_one() -> None:
+    one = record("local", None, preview=False)
+    two = record("local", {"target": {"nodes": 2}}, preview=False)
+    plain = one.named(NETWORK, "local-network-data")
+    encrypted = two.named(NETWORK, "local-network-data-encrypted")
+    assert encrypted.inputs["options"] == {"encrypted": "true"}
+    assert encrypted.ignore_changes == ("options",), "the engine adds to them"
+    assert encrypted.inputs["name"] != plain.inputs["name"], "both exist while services move over"
+    assert encrypted.inputs["ipamConfigs"] != plain.inputs["ipamConfigs"], "and their addresses may not overlap"
+
+
+# --- services
+# --------------------------------------------------------------------------------------------------------
+
+
+def test_services_write_every_field_they_rely_on_and_no_unproven_one(recording: Recording) -> None:
+    for service in recording.of_type(SERVICE):
+        found = fields(service.inputs)
+        assert found <= PROVEN_FIELDS, f"{service.name} uses unproven fields: {sorted(found - PROVEN_FIELDS)}"
+        missing = PROVEN_FIELDS - OPTIONAL_FIELDS - found
+        assert not missing, f"{service.name} leaves out {sorted(missing)}: an old value would stay"
+
+
+def test_services_are_unprivileged(recording: Recording) -> None:
+    for service in recording.of_type(SERVICE):
+        container = service.inputs["taskSpec"]["containerSpec"]
+        assert container["user"] == "10001:10001"
+        assert container["capDrops"] == ["ALL"]
+        assert container["readOnly"] is True, f"{service.name} is writable"
+        assert container["init"] is True, "the process is not pid 1, so that it obeys signals"
+        assert {"type": "tmpfs", "target": "/tmp", "tmpfsOptions": {"sizeBytes": 64 << 20}} in container["mounts"]
+        for mount in container["mounts"]:
+            assert "mode" not in mount.get("tmpfsOptions", {}), "read back differently: replaced at every refresh"
+
+
+def test_secret_files_are_readable_by_the_service_alone(recording: Recording) -> None:
+    for service in recording.of_type(SERVICE):
+        for secret in service.inputs["taskSpec"]["containerSpec"].get("secrets", []):
+            assert secret["fileName"].startswith("/run/secrets/")
+            assert (secret["fileMode"], secret["fileUid"], secret["fileGid"]) == (0o400, "10001", "10001")
+
+
+def test_updates_are_judged_by_health_and_rolled_back(recording: Recording) -> None:
+    for service in recording.of_type(SERVICE):
+        update, rollback = service.inputs["updateConfig"], service.inputs["rollbackConfig"]
+        assert update["failureAction"] == "rollback"
+        assert update["order"] == rollback["order"]
+        health = service.inputs["taskSpec"]["containerSpec"]["healthcheck"]
+        assert health["tests"][0] == "CMD", "no shell"
+        assert seconds(health["interval"]) in (2, 3), "with no start_interval it bounds how soon a task is healthy"
+
+
+def test_an_update_may_take_as_long_as_its_slowest_legitimate_end(recording: Recording) -> None:
+    for service in recording.of_type(SERVICE):
+        container = service.inputs["taskSpec"]["containerSpec"]
+        health = container["healthcheck"]
+        task = (
+            seconds(health["startPeriod"])
+            + health["retries"] * (seconds(health["interval"]) + seconds(health["timeout"]))
+            + seconds(service.inputs["updateConfig"]["monitor"])
+        )
+        replicas = service.inputs["mode"]["replicated"]["replicas"]
+        rollback = task + seconds(container["stopGracePeriod"])
+        timeout = seconds(service.inputs["convergeConfig"]["timeout"])
+        assert timeout > replicas * task + rollback, f"{service.name}: a bad update would end without a rollback"
+
+
+def test_stop_first_services_are_named_and_deleted_before_they_are_replaced(recording: Recording) -> None:
+    orders = {}
+    for service in recording.of_type(SERVICE):
+        order = service.inputs["updateConfig"]["order"]
+        orders[service.name.removeprefix(f"{recording.stack}-")] = order
+        assert service.delete_before_replace is (order == "stop-first")
+        assert ("name" in service.inputs) is (order == "stop-first")
+    assert {name for name, order in orders.items() if order == "start-first"} == {"auth-server"}
+
+
+def test_ports_are_published_by_the_edge_alone_and_in_host_mode(recording: Recording) -> None:
+    for service in recording.of_type(SERVICE):
+        ports = service.inputs["endpointSpec"]["ports"]
+        assert service.inputs["endpointSpec"]["mode"] == "dnsrr", "a virtual IP needs IPVS and hides client addresses"
+        if service.name == f"{recording.stack}-edge":
+            assert sorted(port["targetPort"] for port in ports) == [8080, 8443]
+            assert {port["publishMode"] for port in ports} == {"host"}
+        else:
+            assert ports == [], f"{service.name} can be reached from outside"
+
+
+def test_what_mounts_a_volume_stays_with_it(recording: Recording) -> None:
+    for service in recording.of_type(SERVICE):
+        mounts = service.inputs["taskSpec"]["containerSpec"]["mounts"]
+        pinned = service.inputs["taskSpec"]["placement"]["constraints"] == ["node.labels.grocery.data==true"]
+        assert pinned is any(mount["type"] == "volume" for mount in mounts), service.name
+
+
+def test_reservations_leave_room_on_a_machine_of_one_core(recording: Recording) -> None:
+    reserved = sum(
+        service.inputs["taskSpec"]["resources"]["reservation"]["nanoCpus"]
+        * (service.inputs["mode"]["replicated"]["replicas"] + 1)
+        for service in recording.of_type(SERVICE)
+    )
+    assert reserved <= 1_000_000_000, "an update would wait for CPU that is never free"
+
+
+def test_services_and_their_containers_carry_the_labels_people_search_by(recording: Recording) -> None:
+    for service in recording.of_type(SERVICE):
+        workload = service.name.removeprefix(f"{recording.stack}-")
+        expected = {"grocery.stack": recording.stack, "grocery.workload": workload}
+        for labels in (service.inputs["labels"], service.inputs["taskSpec"]["containerSpec"]["labels"]):
+            assert {label["label"]: label["value"] for label in labels} == expected
+
+
+def test_environments_hold_no_secret(recording: Recording) -> None:
+    for service in recording.of_type(SERVICE):
+        environment = service.inputs["taskSpec"]["containerSpec"].get("env", {})
+        assert not list(secrets_in(environment)), f"{service.name}: anyone can inspect it"
+
+
+def test_images_are_pinned_by_content(recording: Recording) -> None:
+    for service in recording.of_type(SERVICE):
+        assert "sha256:" in service.inputs["taskSpec"]["containerSpec"]["image"]
+
+
+# --- order
+# -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier"),
+    [
+        ("migrations", "postgres"),
+        ("auth-server", "migrations"),
+        ("zero-cache", "migrations"),
+        ("frontend", "auth-server"),
+        ("frontend", "zero-cache"),
+    ],
+)
+def test_a_failure_stops_what_relies_on_it(recording: Recording, later: str, earlier: str) -> None:
+    assert recording.service(earlier).urn in recording.service(later).dependencies
+
+
+@pytest.mark.parametrize("workload", ["edge", "edge-config", "postgres"])
+def test_what_relies_on_nothing_starts_at_once(recording: Recording, workload: str) -> None:
+    service = recording.service(workload)
+    services = {found.urn for found in recording.of_type(SERVICE)}
+    assert not service.dependencies & services
+
+
+# --- rotation
+# --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "restarted"),
+    [
+        ("postgres_admin", {"postgres", "migrations"}),
+        ("api", {"migrations", "auth-server"}),
+        ("zero", {"migrations", "zero-cache"}),
+        ("jwt_access", {"auth-server"}),
+        ("jwt_refresh", {"auth-server"}),
+        ("zero_auth", {"auth-server", "zero-cache"}),
+        ("zero_admin", {"zero-cache"}),
+    ],
+)
+def test_rotating_a_secret_reaches_exactly_its_users(local: Recording, key: str, restarted: set[str]) -> None:
+    rotated = record("local", {"rotation": {key: 2}}, preview=False)
+    changed = {
+        found.name
+        for found, old in zip(by_name(rotated, DOCKER_SECRET), by_name(local, DOCKER_SECRET), strict=True)
+        if found.inputs["data"] != old.inputs["data"]
+    }
+    changed |= {
+        found.name
+        for found, old in zip(by_name(rotated, SERVICE), by_name(local, SERVICE), strict=True)
+        if found.inputs != old.inputs
+    }
+    users = {
+        workload
+        for workload in ("postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend")
+        if any(name.startswith(f"local-{workload}") for name in changed)
+    }
+    assert users == restarted
+
+
+def by_name(recording: Recording, token: str) -> list[Registration]:
+    return sorted(recording.of_type(token), key=lambda found: found.name)
+
+
+def test_signing_keys_of_the_generation_before_stay_valid(local: Recording) -> None:
+    rotated = record("local", {"rotation": {"jwt_access": 2, "jwt_refresh": 2}}, preview=False)
+    for name in ("access", "refresh"):
+        before = secret_file(local, f"auth-server-jwt-{name}-secret")
+        assert secret_file(rotated, f"auth-server-jwt-{name}-secret-previous") == before
+        assert secret_file(rotated, f"auth-server-jwt-{name}-secret") != before
+
+
+def test_the_api_changes_its_login_while_the_old_one_still_works(local: Recording) -> None:
+    rotated = record("local", {"rotation": {"api": 2}}, preview=False)
+    environment = {run: run_environment(run_recording) for run, run_recording in (("old", local), ("new", rotated))}
+    assert (environment["old"]["DB_USER"], environment["new"]["DB_USER"]) == ("api_a", "api_b")
+    assert secret_file(rotated, "migrations-api-a-password") == secret_file(local, "auth-server-db-password"), (
+        "the tasks that still run with the old login must not lose it"
+    )
+
+
+def secret_file(recording: Recording, name: str) -> str:
+    return decoded(recording.named(DOCKER_SECRET, f"{recording.stack}-{name}").inputs["data"].value)
+
+
+def run_environment(recording: Recording) -> Mapping[str, str]:
+    environment: Mapping[str, str] = recording.service("auth-server").inputs["taskSpec"]["containerSpec"]["env"]
+    return environment
+
+
+# --- the parts
+# -------------------------------------------------------------------------------------------------------
+
+
+def test_clients_of_the_database_check_who_answers(updated: Recording) -> None:
+    assert run_environment(updated)["PGSSLMODE"] == "verify-full"
+    assert secret_file(updated, "zero-cache-zero-upstream-db").endswith("@postgres:5432/grocery?sslmode=verify-full")
+    for workload in ("auth-server", "zero-cache", "migrations"):
+        configs = updated.service(workload).inputs["taskSpec"]["containerSpec"]["configs"]
+        assert "/etc/grocery/ca.crt" in {config["fileName"] for config in configs}
+
+
+def test_the_auth_server_is_given_what_the_settings_may_not_override(updated: Recording) -> None:
+    from settings import AUTH_SERVER_ENVIRONMENT
+
+    assert set(run_environment(updated)) == AUTH_SERVER_ENVIRONMENT
+
+
+def test_an_empty_database_is_made_only_on_the_first_day(local: Recording) -> None:
+    environment = local.service("postgres").inputs["taskSpec"]["containerSpec"]["env"]
+    assert environment == {"INITIALISE_UNTIL": "2026-11-24T08:00:00Z"}, "one day after the authority was made, in UTC"
+
+
+def test_someone_elses_auth_server_gets_its_secrets_through_the_wrapper() -> None:
+    foreign = record(
+        "local",
+        {
+            "auth_server": {
+                "image": f"registry.example.com/other/api@{'sha256:' + 'a' * 64}",
+                "command": ["node", "server.js"],
+                "health_check": ["/bin/check"],
+                "writable_paths": ["/app/uploads"],
+                "extra_env": {"REDIS_HOST": "redis"},
+            }
+        },
+        preview=False,
+    )
+    container = foreign.service("auth-server").inputs["taskSpec"]["containerSpec"]
+    assert container["commands"] == ["/usr/local/bin/with-secrets", "node", "server.js"]
+    assert container["healthcheck"]["tests"] == ["CMD", "/bin/check"]
+    assert container["env"]["REDIS_HOST"] == "redis"
+    assert "/app/uploads" in {mount["target"] for mount in container["mounts"]}
+    (wrapper,) = [config for config in container["configs"] if config["fileName"] == "/usr/local/bin/with-secrets"]
+    assert wrapper["fileMode"] == 0o555
+
+
+def test_someone_elses_frontend_is_proxied_and_updated_without_a_gap() -> None:
+    image = f"registry.example.com/other/web@{'sha256:' + 'b' * 64}"
+    foreign = record("local", {"frontend": {"image": image, "proxy_port": 3000}}, preview=False)
+    service = foreign.service("frontend")
+    assert service.inputs["updateConfig"]["order"] == "start-first"
+    assert "name" not in service.inputs
+    config = foreign.named(DOCKER_CONFIG, "local-edge-config-nginx-conf")
+    assert "server frontend:3000 resolve" in decoded(config.inputs["data"])
+
+
+def test_exports_say_where_everything_is(updated: Recording) -> None:
+    exports = updated.exports
+    assert exports["url"].startswith("https://")
+    assert set(exports["images"]) == {"postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend"}
+    assert set(exports["certificates"]) == {"ca", "edge", "postgres"}
+    assert exports["workloads"]["auth-server"]["metrics"] == {"port": 3001, "path": "/metrics"}
+    assert exports["workloads"]["auth-server"]["service"].startswith(f"{updated.stack}-auth-server-")
+    assert exports["ca_certificate"].startswith("-----BEGIN CERTIFICATE-----")
