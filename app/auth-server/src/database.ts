@@ -14,8 +14,8 @@ const CONNECTION_CODES = new Set([
   "EPIPE",
   "ETIMEDOUT",
 ]);
-// Connection exceptions, resources used up, shut down by an operator, read-only after a failover, grants not there yet.
-const UNAVAILABLE_STATES = /^(08|53|57P|25006|28|3D000)/;
+// Connection exceptions, resources used up, cancelled or shut down, read-only after a failover, logins not there yet.
+const UNAVAILABLE_STATES = /^(08|53|57|25006|28|3D000)/;
 // Serialization failure and deadlock: the same transaction may well succeed when it is run again.
 const RETRYABLE_STATES = new Set(["40001", "40P01"]);
 const CONNECTION_MESSAGES =
@@ -43,6 +43,8 @@ function tlsOptions(config: Config): ConnectionOptions | false {
   if (config.PGSSLMODE === "disable") return false;
   return {
     rejectUnauthorized: true,
+    // pg names the host by itself only when it is no IP address, and then "localhost" would be what is checked.
+    host: config.DB_HOST,
     minVersion: "TLSv1.2",
     // Given here, it replaces the public authorities instead of joining them: none of those may vouch for our database.
     ...(config.NODE_EXTRA_CA_CERTS === undefined ? {} : { ca: readFileSync(config.NODE_EXTRA_CA_CERTS, "utf8") }),

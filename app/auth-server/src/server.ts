@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import fastifyCookie from "@fastify/cookie";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance } from "fastify";
 import type { FastifyLoggerOptions, PinoLoggerOptions } from "fastify/types/logger.js";
 import { Accounts } from "./accounts.ts";
 import type { Config } from "./config.ts";
@@ -29,7 +29,7 @@ function asRefusal(error: unknown): Refusal {
   return new Refusal(500, "internal", "Something went wrong here. The request id names it in the log.");
 }
 
-export function loggerOptions(config: Config): FastifyLoggerOptions & PinoLoggerOptions {
+function loggerOptions(config: Config): FastifyLoggerOptions & PinoLoggerOptions {
   return {
     level: config.LOG_LEVEL,
     base: { service: "auth-server", version: config.version },
@@ -60,9 +60,9 @@ export type Server = {
   drain(): Promise<void>;
 };
 
-export async function buildServer(config: Config, logger?: FastifyBaseLogger): Promise<Server> {
+export async function buildServer(config: Config): Promise<Server> {
   const app = Fastify({
-    ...(logger ? { loggerInstance: logger } : { logger: loggerOptions(config) }),
+    logger: loggerOptions(config),
     disableRequestLogging: true,
     trustProxy: config.TRUST_PROXY,
     requestIdLogLabel: "requestId",

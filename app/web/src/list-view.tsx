@@ -255,14 +255,16 @@ function ItemRow(props: { item: Item; store: Store }) {
                   )
                 }
               />
-              <span class="item-name" data-testid="item-name">
-                {props.item.name}
-              </span>
-              <Show when={props.item.quantity}>
-                <span class="item-quantity" data-testid="item-quantity">
-                  {props.item.quantity}
+              <span class="item-text">
+                <span class="item-name" data-testid="item-name">
+                  {props.item.name}
                 </span>
-              </Show>
+                <Show when={props.item.quantity}>
+                  <span class="item-quantity" data-testid="item-quantity">
+                    {props.item.quantity}
+                  </span>
+                </Show>
+              </span>
             </label>
             <button
               class="plain icon-button"

@@ -37,10 +37,10 @@ export function SharePanel(props: { list: SharedList; user: User; store: Store; 
               <span>
                 {member.profile?.name ?? "…"}
                 <Show when={member.userId === props.user.id}> (you)</Show>
+                <Show when={member.userId === props.list.ownerId}>
+                  <span class="state">owner</span>
+                </Show>
               </span>
-              <Show when={member.userId === props.list.ownerId}>
-                <span class="quiet">owner</span>
-              </Show>
               <Show when={owner() && member.userId !== props.user.id}>
                 <button
                   class="link"
@@ -62,8 +62,10 @@ export function SharePanel(props: { list: SharedList; user: User; store: Store; 
         <For each={props.list.invitations}>
           {(invitation) => (
             <li data-testid="share-pending" data-email={invitation.email}>
-              <span>{invitation.email}</span>
-              <span class="quiet">invited</span>
+              <span>
+                {invitation.email}
+                <span class="state">invited</span>
+              </span>
               <button
                 class="link"
                 type="button"

@@ -91,17 +91,20 @@ export function createStore(user: User, say: (message: string) => void) {
     return true;
   }
 
-  /** Makes a change here at once and on the server when it agrees; says so when it does not. True when made here. */
+  /** Makes a change here at once and on the server as soon as it can be asked. True when it is made here. */
   async function write<Args extends Arguments>(change: MutateRequest<Args, Schema, Context>): Promise<boolean> {
     if (!(await writable())) {
       say(NOT_SAVED);
       return false;
     }
     const result = zero().mutate(change);
+    // A refusal takes the change back; any other error means that the change is kept and sent again later.
     void result.server.then((told) => {
-      if (told.type === "error" && !closed) say(told.error.type === "app" ? told.error.message : NOT_SAVED);
+      if (told.type === "error" && told.error.type === "app" && !closed) say(told.error.message);
     });
-    return (await result.client).type === "success";
+    const here = await result.client;
+    if (here.type === "error") say(here.error.type === "app" ? here.error.message : NOT_SAVED);
+    return here.type === "success";
   }
 
   /** Forgets everything this browser holds of the user. */

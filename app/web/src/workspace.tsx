@@ -158,10 +158,12 @@ function Lists(props: { store: Store }) {
                   go(pathOf(list.id));
                 }}
               >
-                <span class="list-name">{list.name}</span>
-                <Show when={list.members.length > 1}>
-                  <span class="shared">shared by {list.members.length}</span>
-                </Show>
+                <span class="list-name">
+                  {list.name}
+                  <Show when={list.members.length > 1}>
+                    <span class="shared">shared by {list.members.length}</span>
+                  </Show>
+                </span>
                 <span class="count" aria-label={`${list.items.length} to buy`}>
                   {list.items.length}
                 </span>
