@@ -100,6 +100,12 @@ export class Database {
   async transaction<Result>(work: (client: PoolClient) => Promise<Result>): Promise<Result> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
+    // A connection that breaks while it is lent out reports that here, besides to the query; unheard, it would end the
+    // process.
+    const onError = (error: Error) => {
+      broken = error;
+    };
+    client.on("error", onError);
     try {
       await client.query("BEGIN");
       const result = await work(client);
@@ -111,6 +117,7 @@ export class Database {
       });
       throw error;
     } finally {
+      client.off("error", onError);
       client.release(broken);
     }
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import fastifyCookie from "@fastify/cookie";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { LogController, type FastifyInstance } from "fastify";
 import type { FastifyLoggerOptions, PinoLoggerOptions } from "fastify/types/logger.js";
 import { Accounts } from "./accounts.ts";
 import type { Config } from "./config.ts";
@@ -63,9 +63,8 @@ export type Server = {
 export async function buildServer(config: Config): Promise<Server> {
   const app = Fastify({
     logger: loggerOptions(config),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
     trustProxy: config.TRUST_PROXY,
-    requestIdLogLabel: "requestId",
     genReqId: (request) => {
       const given = request.headers["x-request-id"];
       return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
