@@ -1,0 +1,174 @@
+"""Single containers under the conditions of a stack: read-only, without capabilities, as uid 10001, never more."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from docker import DockerClient
+from docker.errors import NotFound
+from docker.models.containers import Container
+
+UID = 10001
+OWN_TMPFS = f"uid={UID},gid={UID},mode=0700"
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    """Waits until `condition` is true; fails naming `what` after `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"after {seconds:.0f} s still not: {what}")
+        time.sleep(0.2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificates:
+    """A CA and a certificate of its for one name; PEM."""
+
+    ca: str
+    certificate: str
+    key: str
+
+
+def make_certificates(name: str) -> Certificates:
+    """A fresh CA that vouches for `name`."""
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"a lab's CA {secrets.token_hex(4)}")])
+    now = dt.datetime.now(dt.UTC)
+
+    def certificate(subject: x509.Name, public: ec.EllipticCurvePublicKey, extension: x509.ExtensionType) -> str:
+        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
+        builder = builder.serial_number(x509.random_serial_number()).add_extension(extension, critical=True)
+        builder = builder.not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(now + dt.timedelta(days=1))
+        return builder.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+    return Certificates(
+        ca=certificate(issuer, ca_key.public_key(), x509.BasicConstraints(ca=True, path_length=0)),
+        certificate=certificate(
+            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
+            key.public_key(),
+            x509.SubjectAlternativeName([x509.DNSName(name)]),
+        ),
+        key=key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode(),
+    )
+
+
+class Lab:
+    """A network, volumes and containers of one test; `close` removes them all."""
+
+    def __init__(self, client: DockerClient, images: Mapping[str, str], folder: Path) -> None:
+        self.client = client
+        self.images = images
+        self._folder = folder
+        self._prefix = f"lab-{secrets.token_hex(4)}"
+        self._volumes: set[str] = set()
+        self._containers: list[Container] = []
+        self._network = client.networks.create(self._prefix, internal=True)
+
+    def close(self) -> None:
+        for container in self._containers:
+            try:
+                container.remove(force=True)
+            except NotFound:
+                continue
+        for volume in self._volumes:
+            self.client.volumes.get(f"{self._prefix}-{volume}").remove(force=True)
+        self._network.remove()
+
+    def run(
+        self,
+        image: str,
+        *,
+        alias: str,
+        command: Sequence[str] = (),
+        entrypoint: Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+        volumes: Mapping[str, str] | None = None,
+        tmpfs: Sequence[str] = (),
+    ) -> Container:
+        """Starts an image by its short name.
+
+        files: path in the container -> content, readable by its user alone; volumes: short name -> path.
+        """
+        place = self._folder / f"{alias}-{secrets.token_hex(4)}"
+        place.mkdir()
+        mounts: list[str] = []
+        for number, (path, content) in enumerate((files or {}).items()):
+            source = place / str(number)
+            source.write_text(content)
+            source.chmod(0o500 if path.startswith("/usr/local/bin/") else 0o400)
+            os.chown(source, UID, UID)
+            mounts.append(f"{source}:{path}:ro")
+        for volume, path in (volumes or {}).items():
+            self._volumes.add(volume)
+            mounts.append(f"{self._prefix}-{volume}:{path}")
+        container: Container = self.client.containers.create(
+            self.images[image],
+            list(command) or None,
+            entrypoint=None if entrypoint is None else list(entrypoint),
+            environment=dict(env or {}),
+            volumes=mounts,
+            tmpfs=dict.fromkeys(("/tmp", *tmpfs), OWN_TMPFS),
+            user=f"{UID}:{UID}",
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            init=True,
+            shm_size="64m",
+        )
+        self._containers.append(container)
+        self._network.connect(container, aliases=[alias])
+        self.client.networks.get("bridge").disconnect(container)
+        container.start()
+        return container
+
+
+def logs(container: Container) -> str:
+    """Everything it has said so far."""
+    return bytes(container.logs()).decode(errors="replace")
+
+
+def execute(container: Container, *command: str) -> tuple[int, str]:
+    """Runs a command inside; its exit code, and its output with errors."""
+    code, output = container.exec_run(list(command))
+    assert isinstance(code, int) and isinstance(output, bytes), "neither detached nor streamed"
+    return code, output.decode(errors="replace").strip()
+
+
+def succeed(container: Container, *command: str) -> str:
+    """Runs a command inside that must succeed; its output."""
+    code, output = execute(container, *command)
+    assert code == 0, f"{' '.join(command)} ended with {code}: {output}"
+    return output
+
+
+def healthy(container: Container) -> bool:
+    """What the health check says at this moment; False as well when the container has stopped."""
+    container.reload()
+    return container.status == "running" and execute(container, "/usr/local/bin/healthcheck")[0] == 0
+
+
+def until_healthy(container: Container, seconds: float = 60) -> None:
+    """Waits for the health check; on failure shows the container's log."""
+    try:
+        until(lambda: healthy(container), "healthy", seconds)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; its log:\n{logs(container)}") from None
+
+
+def until_exit(container: Container, seconds: int = 60) -> int:
+    """Waits for the container to stop by itself; its exit code."""
+    return int(container.wait(timeout=seconds)["StatusCode"])
