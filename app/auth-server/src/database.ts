@@ -43,8 +43,6 @@ function tlsOptions(config: Config): ConnectionOptions | false {
   if (config.PGSSLMODE === "disable") return false;
   return {
     rejectUnauthorized: true,
-    // pg names the host by itself only when it is no IP address, and then "localhost" would be what is checked.
-    host: config.DB_HOST,
     minVersion: "TLSv1.2",
     // Given here, it replaces the public authorities instead of joining them: none of those may vouch for our database.
     ...(config.NODE_EXTRA_CA_CERTS === undefined ? {} : { ca: readFileSync(config.NODE_EXTRA_CA_CERTS, "utf8") }),

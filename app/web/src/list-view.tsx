@@ -238,6 +238,7 @@ function AddItem(props: { listId: string; store: Store }) {
 
 function ItemRow(props: { item: Item; store: Store }) {
   const [editing, setEditing] = createSignal(false);
+  let editButton!: HTMLButtonElement;
   return (
     <li class="item" data-testid="item" data-item-id={props.item.id} data-checked={String(props.item.checked)}>
       <Show
@@ -267,6 +268,7 @@ function ItemRow(props: { item: Item; store: Store }) {
               </span>
             </label>
             <button
+              ref={editButton}
               class="plain icon-button"
               type="button"
               data-testid="item-edit"
@@ -291,6 +293,7 @@ function ItemRow(props: { item: Item; store: Store }) {
           item={props.item}
           onDone={(change) => {
             setEditing(false);
+            editButton.focus();
             if (change) void props.store.write(mutators.item.edit({ id: props.item.id, ...change }));
           }}
         />

@@ -4,7 +4,9 @@ import { batch, createSignal, onCleanup } from "solid-js";
 import { refresh, session, type User } from "./session.ts";
 
 const FIRST_RETRY_MS = 500;
-const LAST_RETRY_MS = 30_000;
+const LAST_RETRY_MS = 8_000;
+// Connecting succeeds even while the server behind is away; only a connection that lasts says that all is well.
+const STABLE_MS = 5_000;
 const WRITE_PATIENCE_MS = 10_000;
 const FORGET_PATIENCE_MS = 2_000;
 const NOT_SAVED = "Not saved: there is no connection to the server.";
@@ -49,6 +51,7 @@ export function createStore(user: User, say: (message: string) => void) {
   function keepConnected(replica: GroceryZero): () => void {
     let failures = 0;
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let stable: ReturnType<typeof setTimeout> | undefined;
     const later = (work: () => Promise<void>) => {
       clearTimeout(timer);
       const wait = Math.min(FIRST_RETRY_MS * 2 ** failures, LAST_RETRY_MS) * (0.75 + Math.random() / 2);
@@ -62,8 +65,9 @@ export function createStore(user: User, say: (message: string) => void) {
     };
     const onState = ({ name }: ConnectionState) => {
       setState(name);
-      if (name === "connected") failures = 0;
-      // In these two states Zero waits to be told. The first try at new cookies needs no delay: they expire every day.
+      clearTimeout(stable);
+      if (name === "connected") stable = setTimeout(() => (failures = 0), STABLE_MS);
+      // In these two states Zero waits to be told. The first try at new cookies needs no delay: theirs is a short life.
       if (name === "error") later(reconnect);
       if (name === "needs-auth") {
         if (failures > 0) later(authenticate);
@@ -77,6 +81,7 @@ export function createStore(user: User, say: (message: string) => void) {
     const unsubscribe = replica.connection.state.subscribe(onState);
     return () => {
       clearTimeout(timer);
+      clearTimeout(stable);
       unsubscribe();
     };
   }
