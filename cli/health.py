@@ -141,9 +141,13 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
             problems += slot_problems(database)
 
     url = outputs["url"] if isinstance(outputs.get("url"), str) else None
-    silence = https_problem(stack, str(url)) if url else None
-    if silence:
-        problems.append(f"{url} does not answer: {silence}")
+    endpoints = outputs.get("endpoints")
+    ready = endpoints.get("ready") if isinstance(endpoints, Mapping) else None
+    silence = None
+    for asked in filter(None, (url, ready)):
+        if found := https_problem(stack, str(asked)):
+            silence = found
+            problems.append(f"{asked} does not answer: {found}")
 
     certificates = tuple(certificates_of(outputs))
     problems += [
@@ -269,7 +273,7 @@ def https_problem(stack: Stack, url: str) -> str | None:
     """None when the edge answers over HTTPS with a certificate that holds; what is wrong otherwise."""
     try:
         context = ssl.create_default_context(cafile=str(stack.ca_file) if stack.ca_file.exists() else None)
-        answer = httpx.get(f"{url}/", verify=context, timeout=5, trust_env=False)
+        answer = httpx.get(url, verify=context, timeout=5, trust_env=False)
     except (httpx.HTTPError, OSError) as error:
         return str(error) or type(error).__name__
     return None if answer.is_success else f"it answers {answer.status_code}"

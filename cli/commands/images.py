@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from cli import terminal
-from cli.options import StackName
+from cli import building, images, terminal
+from cli.options import AsJson, StackName
 from cli.stack import LOCAL_STACK, open_stack
 
 app = typer.Typer(no_args_is_help=True, help="Build the container images of this project.")
 
 
-@app.command()
-def build(stack: StackName = LOCAL_STACK) -> None:
-    """Build every image that is missing or whose sources changed, into the stack's Docker engine."""
-    from cli import images
+@app.callback()
+def group() -> None:
+    """Keeps `build` a command of its own beside those to come."""
 
+
+@app.command()
+def build(
+    stack: StackName = LOCAL_STACK,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Build everything anew, from today's packages.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Build every image that is missing or whose sources changed, into the stack's Docker engine."""
     opened = open_stack(stack)
-    images.build(opened.root, opened.settings.target.host)
-    terminal.done("all images are built")
+    report = building.build(opened.root, opened.settings.target.host, fresh=fresh)
+    if json:
+        terminal.show_json(report.as_json())
+    else:
+        images.render(report, terminal.out)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rich.markup import escape
 
-from cli import engine_host, failures, health, machine, preflight, terminal
+from cli import building, engine_host, failures, health, images, machine, preflight, terminal
 from cli.engines import Engine, engine_of, take_ownership
 from cli.errors import UpdateFailed
 from cli.files import write_atomically
@@ -28,11 +28,11 @@ def up(stack: StackName = LOCAL_STACK, yes: Yes = False) -> None:
     opened.settings  # noqa: B018 - a fault in the configuration is refused before anything else is looked at
     engine = engine_of(opened)
     with opened.exclusively():
-        get_ready(opened, engine, yes=yes)
+        agreed = get_ready(opened, engine, yes=yes)
         take_ownership(opened, engine)
         with engine_host.connect(opened.settings.target.host) as api:
             try:
-                engine.up()
+                engine.up(yes=agreed)
             except UpdateFailed:
                 failures.explain(api, opened)
                 raise
@@ -42,10 +42,8 @@ def up(stack: StackName = LOCAL_STACK, yes: Yes = False) -> None:
     say_goodbye(opened, outputs)
 
 
-def get_ready(stack: Stack, engine: Engine, *, yes: bool) -> None:
-    """Refuses what cannot work, then prepares the machine and the images after asking."""
-    from cli import images
-
+def get_ready(stack: Stack, engine: Engine, *, yes: bool) -> bool:
+    """Refuses what cannot work, then prepares the machine and the images after asking. Has a person agreed to all?"""
     host = stack.settings.target.host
     api = engine_host.try_connect(host)
     if api is None:
@@ -55,8 +53,12 @@ def get_ready(stack: Stack, engine: Engine, *, yes: bool) -> None:
             preflight.check_engine(stack, api)
     stack.passphrase()
     steps = machine.plan(host)
-    missing = images.missing(stack.root, host if api else None)
-    plan = [f"{step.what}\n      [dim]{escape(command)}[/]" for step in steps for command in step.commands[:1]]
+    # A new engine has none; which they are is found out again when they are built.
+    missing = building.missing(stack.root, host) if api else list(images.SHIPPED)
+    if not steps and not missing:
+        building.build(stack.root, host)
+        return yes
+    plan = [f"{escape(step.what)}\n      [dim]{escape('; '.join(step.commands))}[/]" for step in steps]
     if missing:
         plan.append(f"build {len(missing)} images: {', '.join(missing)}")
     plan.append(f"apply the program to stack {stack.name} with {engine.title}")
@@ -67,8 +69,8 @@ def get_ready(stack: Stack, engine: Engine, *, yes: bool) -> None:
     if api is None:
         with engine_host.connect(host) as api:
             preflight.check_engine(stack, api)
-    if missing:
-        images.build(stack.root, host)
+    building.build(stack.root, host)
+    return True
 
 
 def save_ca(stack: Stack, outputs: Mapping[str, object]) -> None:

@@ -34,8 +34,8 @@ class Engine(ABC):
         """Shows what `up` would do; returns the number of changes. With as_json: a document on stdout instead."""
 
     @abstractmethod
-    def up(self) -> None:
-        """Applies the program."""
+    def up(self, *, yes: bool) -> None:
+        """Applies the program; without `yes` it shows the changes and asks first."""
 
     @abstractmethod
     def refresh(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from cli import terminal
 from cli.engines import Engine
 from cli.errors import ExitCode, GroceryError, NoSuchStack, UpdateFailed
 from cli.stack import is_local
@@ -50,9 +51,10 @@ class PulumiEngine(Engine):
             return sum(int(count) for kind, count in steps.items() if kind != "same")
         return int(self._run("preview", "--expect-no-changes", *options) == ExitCode.CHANGES)
 
-    def up(self) -> None:
+    def up(self, *, yes: bool) -> None:
         self._ensure_stack()
-        self._run("up", "--yes", "--skip-preview")
+        # Without --yes pulumi shows its own preview and asks.
+        self._run("up", *(["--yes", "--skip-preview"] if yes else []))
 
     def refresh(self) -> int:
         drifted = self._run("refresh", "--preview-only", "--expect-no-changes", "--diff") == ExitCode.CHANGES
@@ -101,7 +103,8 @@ class PulumiEngine(Engine):
         return self._pulumi([*command, "--stack", self.stack.name], capture=True).stdout
 
     def _pulumi(self, arguments: list[str], *, capture: bool = False) -> subprocess.CompletedProcess[str]:
-        command = ["pulumi", *arguments, "--non-interactive", "--cwd", str(self.stack.root)]
+        asks = arguments[0] == "up" and "--yes" not in arguments and terminal.interactive()
+        command = ["pulumi", *arguments, *([] if asks else ["--non-interactive"]), "--cwd", str(self.stack.root)]
         result = subprocess.run(command, env=self._environment(), text=True, capture_output=capture, check=False)
         if result.returncode not in (ExitCode.OK, ExitCode.CHANGES):
             raise self._failure(command, result)

@@ -31,7 +31,7 @@ from cli.engine_host import Api
 
 CLONE_NEWNET = 0x40000000
 # Set aside for measuring between networks (RFC 2544), so no machine has a route into it.
-ADDRESSES = ipaddress.ip_network("198.18.0.0/15")
+ADDRESSES = ipaddress.IPv4Network("198.18.0.0/15")
 START_SECONDS = 60
 STOP_SECONDS = 60
 
@@ -206,7 +206,7 @@ class PrivateEngine:
 
 def make_folder() -> Path:
     """A folder for an engine's data, on a real file system where there is one."""
-    candidates = [Path("/var/tmp"), Path("/var/lib"), Path("/tmp")]  # noqa: S108 - made by mkdtemp, below
+    candidates = [Path("/var/tmp"), Path("/var/lib"), Path("/tmp")]
     parent = next((path for path in candidates if _filesystem(path) != "overlay"), candidates[0])
     return Path(tempfile.mkdtemp(prefix="grocery-engine-", dir=parent))
 

@@ -1,0 +1,97 @@
+"""The fixtures every tier may use. Nothing here starts before a test asks for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from cli import building
+from tests.support.checkout import Checkout, copy_of_the_tree, free_port
+from tests.support.private_engine import PrivateEngine, make_folder
+
+REUSED = "GROCERY_TEST_DOCKER_HOST"
+"""Names an engine that already runs, so that a developer need not build every image again for each session."""
+
+
+@pytest.fixture(scope="session")
+def private_engine() -> Iterator[PrivateEngine]:
+    """A Docker engine of this session's own, a Swarm of one; the session sees its network as localhost."""
+    if os.environ.get(REUSED):
+        pytest.skip(f"needs an engine of its own, and {REUSED} is set")
+    if os.geteuid() != 0:
+        pytest.fail(f"a private Docker engine needs root: sudo ./grocery test (or name one in {REUSED})", pytrace=False)
+    engine = PrivateEngine(make_folder())
+    try:
+        engine.open()
+        with engine.enter():
+            yield engine
+    finally:
+        engine.close()
+
+
+@pytest.fixture(scope="session")
+def docker_host(request: pytest.FixtureRequest) -> str:
+    """The address of the engine tests run on: unix:///... of the private one, or of the reused one."""
+    reused = os.environ.get(REUSED)
+    if reused:
+        return reused
+    engine: PrivateEngine = request.getfixturevalue("private_engine")
+    return engine.host
+
+
+@pytest.fixture(scope="session")
+def built(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree in which every image was built, into the tests' engine, by the code `./grocery up` uses."""
+    root = copy_of_the_tree(tmp_path_factory.mktemp("built"))
+    building.build(root, docker_host)
+    return root
+
+
+@pytest.fixture(scope="session")
+def images(built: Path) -> dict[str, str]:
+    """Image name -> the reference a service names it by."""
+    import json
+
+    written = json.loads((built / ".local" / "images.json").read_text())
+    return {name: entry["ref"] for name, entry in written["images"].items()}
+
+
+MakeCheckout = Callable[..., Checkout]
+
+
+@pytest.fixture(scope="session")
+def make_checkout(built: Path, docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeCheckout]:
+    """Makes stacks that can stand side by side: make_checkout(**settings), each with its own tree, ports and addresses.
+
+    Images are there already. Whatever a stack leaves is removed at the end of the session.
+    """
+    numbers = count(1)
+    with contextlib.ExitStack() as cleanup:
+
+        def make(stack: str | None = None, **settings: object) -> Checkout:
+            number = next(numbers)
+            root = copy_of_the_tree(tmp_path_factory.mktemp("checkout"))
+            (root / ".local").mkdir(mode=0o700)
+            (root / ".local" / "images.json").write_bytes((built / ".local" / "images.json").read_bytes())
+            defaults: dict[str, object] = {
+                "edge": {"https_port": free_port(), "http_port": free_port()},
+                "network": {"pool": f"10.{210 + number}.0.0/16"},
+            }
+            checkout = Checkout(root, stack=stack or f"test-{number}", host=docker_host, settings=defaults | settings)
+            cleanup.callback(checkout.remove)
+            return checkout
+
+        yield make
+
+
+@pytest.fixture
+def stack(make_checkout: MakeCheckout) -> Iterator[Checkout]:
+    """A stack of this test alone, not up yet."""
+    checkout = make_checkout()
+    yield checkout
+    checkout.remove()

@@ -1,0 +1,201 @@
+"""A copy of this checkout that a test may change, and the stack it drives through `./grocery` as a person would."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+from docker.errors import APIError
+
+from cli.engine_host import Api
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND_SECONDS = 600
+
+
+def copy_of_the_tree(target: Path) -> Path:
+    """What git tracks or would track, with this checkout's Python environment; nothing of `.local`."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        source = ROOT / name
+        if source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+    (target / ".venv").symlink_to(ROOT / ".venv")
+    return target
+
+
+def free_port() -> int:
+    """A port nobody listens on now. Inside the private engine's network nobody else comes to take it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How one `./grocery` command ended."""
+
+    command: str
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        return f"$ {self.command}\n{self.out}{self.err}[exit {self.code} after {self.seconds:.1f} s]"
+
+    def document(self) -> Any:  # noqa: ANN401 - whatever JSON the command printed
+        return json.loads(self.out)
+
+
+class Checkout:
+    """A stack in a copied tree. `settings` are written to its stack file; `host` is the engine it runs on."""
+
+    def __init__(self, root: Path, *, stack: str, host: str, settings: Mapping[str, object]) -> None:
+        self.root = root
+        self.stack = stack
+        self.host = host
+        self.write_settings({**settings, "target": {"host": host, **_group(settings, "target")}})
+
+    @property
+    def file(self) -> Path:
+        return self.root / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def state_dir(self) -> Path:
+        return self.root / ".local" / self.stack
+
+    @property
+    def ca_file(self) -> Path:
+        return self.state_dir / "ca.crt"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.file.read_text())["config"]["grocery:settings"]
+        return found
+
+    @property
+    def url(self) -> str:
+        edge = _group(self.settings, "edge")
+        return f"https://{edge.get('domain', 'localhost')}:{edge.get('https_port', 8443)}"
+
+    def write_settings(self, settings: Mapping[str, object]) -> None:
+        """Replaces the whole stack file (JSON is YAML)."""
+        self.file.write_text(json.dumps({"config": {"grocery:settings": settings}}, indent=2) + "\n")
+
+    def configure(self, **groups: Mapping[str, object]) -> None:
+        """Changes settings: configure(edge={"https_port": 9443})."""
+        settings = self.settings
+        for name, values in groups.items():
+            settings[name] = {**_group(settings, name), **values}
+        self.write_settings(settings)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Starts a command on this stack and does not wait."""
+        command = ["./grocery", *arguments]
+        if arguments and arguments[0] not in ("test", "bench", "--help"):
+            command += ["--stack", self.stack]
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, expect: int | None = 0) -> Run:
+        """Runs a command on this stack to its end. expect: the exit code it must end with; None for any."""
+        began = time.monotonic()
+        process = self.start(*arguments)
+        try:
+            out, err = process.communicate(timeout=COMMAND_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+        run = Run(
+            command=" ".join(["./grocery", *arguments]),
+            code=process.returncode,
+            out=out,
+            err=err,
+            seconds=time.monotonic() - began,
+        )
+        print(run.text)
+        if expect is not None:
+            assert run.code == expect, f"expected exit {expect}:\n{run.text}\n{self.said_by_services()}"
+        return run
+
+    def up(self, *, expect: int | None = 0) -> Run:
+        return self.run("up", "--yes", expect=expect)
+
+    def preview(self, *options: str, expect: int | None = 0) -> Run:
+        return self.run("preview", *options, expect=expect)
+
+    def status(self) -> dict[str, Any]:
+        """The facts, whatever the exit code says about them."""
+        found: dict[str, Any] = self.run("status", "--json", expect=None).document()
+        return found
+
+    def api(self) -> Api:
+        return APIClient(base_url=self.host, version="auto")
+
+    def said_by_services(self) -> str:
+        """The last lines of every service of the stack, for the message of a failed test."""
+        told = []
+        with self.api() as api:
+            for service in api.services(filters={"label": f"grocery.stack={self.stack}"}):
+                try:
+                    said = b"".join(api.service_logs(service["ID"], stdout=True, stderr=True, tail=15, is_tty=False))
+                except APIError as error:
+                    said = str(error).encode()
+                told.append(f"--- {service['Spec']['Name']}\n{said.decode(errors='replace')}")
+        return "\n".join(told)
+
+    def remove(self) -> None:
+        """Leaves nothing of the stack on the engine, in whatever state a test left it."""
+        self.run("down", "--data", "--yes", expect=None)
+        label = {"label": f"grocery.stack={self.stack}"}
+        with self.api() as api:
+            for service in api.services(filters=label):
+                api.remove_service(service["ID"])
+            until = time.monotonic() + 60
+            while api.containers(filters=label) and time.monotonic() < until:
+                time.sleep(0.5)
+            for remove, found in (
+                (api.remove_secret, api.secrets(filters=label)),
+                (api.remove_config, api.configs(filters=label)),
+                (api.remove_network, api.networks(filters=label)),
+            ):
+                for entry in found:
+                    _quietly(remove, entry.get("ID") or entry["Id"])
+            for volume in api.volumes(filters=label).get("Volumes") or ():
+                _quietly(api.remove_volume, volume["Name"])
+
+
+def _quietly(remove: Any, identity: str) -> None:  # noqa: ANN401 - a method of the untyped SDK
+    try:
+        remove(identity)
+    except APIError as error:
+        print(f"left behind: {identity}: {error}")
+
+
+def _group(settings: Mapping[str, object], name: str) -> Mapping[str, object]:
+    found = settings.get(name, {})
+    assert isinstance(found, Mapping), f"settings.{name} must be a mapping"
+    return found
