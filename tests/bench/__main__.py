@@ -1,0 +1,64 @@
+"""python -m tests.bench [--json] [part ...]"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.console import Console
+
+from cli import terminal
+from tests.bench import api, footprint, fresh, report, start, sync
+from tests.bench.report import Section
+from tests.bench.stand import Stand, open_stand
+
+# In this order: the first needs an empty engine, the second leaves a stack nobody has used.
+PARTS: Mapping[str, Callable[[Stand], Section]] = {
+    "fresh": fresh.measure,
+    "start": start.measure,
+    "footprint": footprint.measure,
+    "api": api.measure,
+    "sync": sync.measure,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, each beside its yardstick.")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"only these: {', '.join(PARTS)}")
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+    arguments = parser.parse_args()
+    chosen = [name for name in PARTS if name in (arguments.parts or PARTS)]
+    began, busy = time.monotonic(), os.getloadavg()[0]
+    sections = []
+    with open_stand() as stand:
+        if "fresh" not in chosen:
+            stand.checkout.up()
+        for name in chosen:
+            terminal.step(f"measuring: {name}")
+            sections.append(PARTS[name](stand))
+        circumstances = _circumstances(stand, busy, time.monotonic() - began)
+    if arguments.json:
+        terminal.show_json(report.as_json(sections, circumstances))
+    else:
+        report.render(sections, circumstances, Console(highlight=False))
+    return 0
+
+
+def _circumstances(stand: Stand, busy: float, seconds: float) -> dict[str, Any]:
+    with stand.api as engine:
+        version = engine.version()["Version"]
+    return {
+        "processors": os.cpu_count(),
+        "load before": round(busy, 1),
+        "engine": version,
+        "python": sys.version.split()[0],
+        "measured in": f"{seconds:.0f} s",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
