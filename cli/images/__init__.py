@@ -13,7 +13,7 @@ Swarm an ID is the one form of reference that never asks a registry.
 
 from __future__ import annotations
 
-from cli.images.build import build, missing
+from cli.images.builder import build, missing
 from cli.images.docker import Docker
 from cli.images.recipes import RECIPES, SHIPPED, ImageError, Inputs, Recipe, inputs, tag
 from cli.images.report import BuildReport, BuiltImage, load, render

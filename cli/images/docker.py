@@ -13,6 +13,9 @@ from pathlib import Path
 
 from cli.images.recipes import ImageError
 
+STOP_PATIENCE = 2.0
+"""Seconds a client has to end by itself when its build is not wanted any more."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineImage:
@@ -135,7 +138,14 @@ class Running:
             self._processes.discard(process)
 
     def stop(self) -> None:
+        """Ends them all: asked first, made to after a moment (a docker client waits for the step it is in)."""
         with self._lock:
             self._stopped = True
-            for process in self._processes:
-                process.terminate()
+            processes = list(self._processes)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(timeout=STOP_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -24,6 +24,10 @@ PARALLEL_BUILDS = 3
 """More than cores, since a build waits for downloads half of its time."""
 
 
+# BuildKit's own bookkeeping between the lines of the commands it runs.
+_NOISE = re.compile(r"^$|^-+$|^ > \[|^#\d+ (sha256:|DONE|CACHED|transferring|resolve |extracting |\d+\.\d+$)")
+
+
 def _ca_bundle() -> str | None:
     for variable in ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"):
         path = os.environ.get(variable)
@@ -69,8 +73,8 @@ def _docker_build(
             step = re.match(r"#\d+ \[[^\]]*\d+/\d+\] (.*)", line)
             if step is not None:
                 note(step[1])
-            if line:
-                last.append(line)
+            if not _NOISE.match(line):
+                last.append(re.sub(r"^#\d+ (\d+\.\d+ ?)?", "", line))
     finally:
         code = process.wait()
         running.ended(process)
