@@ -39,7 +39,7 @@ def schema() -> None:
 @app.command("set")
 def set_(
     key: Annotated[str, typer.Argument(help="Path of the setting, such as edge.https_port.")],
-    value: Annotated[str, typer.Argument(help="Its value, as YAML: 9443, true, 2GiB, [a, b].")],
+    value: Annotated[str, typer.Argument(help=r"Its value, as YAML: 9443, true, 2GiB, \[a, b].")],
     stack: StackName = LOCAL_STACK,
 ) -> None:
     """Change one setting in the stack's file. Comments stay; a value that would be refused is not written."""
