@@ -236,7 +236,9 @@ class DatabaseSilent(Exception):
 
 def database_now(api: Api, stack: str) -> Database:
     """Asks PostgreSQL over its own socket, inside its container. Raises DatabaseSilent."""
-    command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "grocery", "-c", DATABASE_QUESTION]
+    # Its socket is on a tmpfs of its own; Debian's psql would look under /var/run.
+    where = ["-h", "/run/postgresql", "-U", "postgres", "-d", "grocery"]
+    command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *where, "-c", DATABASE_QUESTION]
     answer = json.loads(run_inside(api, stack, "postgres", command))
     return Database(**{**answer, "slots": tuple(Slot(**slot) for slot in answer["slots"])})
 
