@@ -31,8 +31,6 @@ await build({
   platform: "node",
   target: "node22",
   format: "esm",
-  sourcemap: "linked",
-  sourcesContent: false,
   legalComments: "none",
   define: { __VERSION__: JSON.stringify(version) },
   loader: { ".node": "copy" },
