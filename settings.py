@@ -258,7 +258,7 @@ class Postgres(_Model):
     """Limit of the container; the server's buffers are derived from it."""
     disk: Annotated[Bytes, _at_least("1GiB")] = 10 << 30
     """Disk this database may use; bounds the log kept for a replication slot that stands still."""
-    start_period: Seconds = 300
+    start_period: Seconds = 120
     """How long crash recovery may take before the container counts as unhealthy and is killed."""
     initialise_until: Moment | None = None
     """An empty data directory is initialised only before this moment; default: one day after the stack was made."""
@@ -294,7 +294,10 @@ class AuthServer(_Model):
     health_check: Annotated[tuple[str, ...], Field(min_length=1)] = ("/usr/local/bin/healthcheck",)
     """Program in the image that exits 0 when GET :3001/health does."""
     writable_paths: tuple[AbsolutePath, ...] = ()
-    """Paths of the image that need a small writable tmpfs, beside /tmp."""
+    """Where the image needs a small tmpfs beside /tmp: folders it does not have, or that anyone may write to.
+
+    A tmpfs is owned by root and takes the mode of the folder it hides.
+    """
 
     @model_validator(mode="after")
     def _plain_environment(self) -> Self:
@@ -317,7 +320,7 @@ class ZeroCache(_Model):
     cvr_connections: Annotated[int, Field(ge=1, le=200)] = 5
     """Connections for client view records, shared by all sync workers."""
     change_connections: Annotated[int, Field(ge=1, le=20)] = 3
-    start_period: Seconds = 300
+    start_period: Seconds = 120
     """How long the initial copy of the database may take before the container is killed as unhealthy."""
     image: ImageReference | None = None
 

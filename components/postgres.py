@@ -69,7 +69,7 @@ class Postgres(pulumi.ComponentResource):
             metrics=NoMetrics(because="PostgreSQL speaks no HTTP; its figures are read over SQL"),
             # SIGINT: end sessions, write a checkpoint, stop; the checkpoint may take as long as the disk is slow.
             stop_signal="SIGINT",
-            stop_grace=120,
+            stop_grace=60,
             env={"INITIALISE_UNTIL": config.initialise_until or secrets.initialise_until},
             secrets=(
                 SecretFile(name="postgres_admin_password", value=secrets.postgres_admin),

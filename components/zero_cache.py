@@ -78,7 +78,7 @@ class ZeroCache(pulumi.ComponentResource):
             ),
             metrics=NoMetrics(because="zero-cache pushes OTLP and has nothing to scrape"),
             # It drains its clients one by one.
-            stop_grace=120,
+            stop_grace=60,
             command=(names.WITH_SECRETS, "/usr/local/bin/zero-cache"),
             env={
                 "NODE_ENV": "production",

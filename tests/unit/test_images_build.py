@@ -125,9 +125,9 @@ def fake_docker(folder: Path, script: str) -> Path:
     return path
 
 
-OLD = 'case "$1" in version) echo 20.10.24 ;; *) exit 1 ;; esac'
-BARE = 'case "$1" in version) echo 28.2.2 ;; *) exit 1 ;; esac'
-WITH_BUILDX = 'case "$1" in version) echo 28.2.2 ;; buildx) echo v0.29 ;; esac'
+OLD = 'case "$1" in version) echo 20.10.24 amd64 ;; *) exit 1 ;; esac'
+BARE = 'case "$1" in version) echo 28.2.2 amd64 ;; *) exit 1 ;; esac'
+WITH_BUILDX = 'case "$1" in version) echo 28.2.2 amd64 ;; buildx) echo v0.29 ;; esac'
 
 
 def test_a_client_without_buildkit_is_passed_over_for_one_that_has_it(
@@ -157,6 +157,15 @@ def test_when_no_client_can_build_each_is_named_with_its_reason_and_the_way_out(
     assert f"{bare}: version 28.2.2 has no BuildKit" in str(caught.value)
     assert f"{lonely}: Cannot connect to the Docker daemon" in str(caught.value)
     assert "apt-get install docker-buildx" in str(caught.value)
+
+
+def test_an_engine_of_another_architecture_is_named_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_docker(tmp_path, "echo 28.2.2 arm64")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(ImageError, match="machine is arm64; the images are made for amd64 only"):
+        Docker.find()
 
 
 def test_without_any_client_doctor_is_recommended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
