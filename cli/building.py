@@ -16,7 +16,7 @@ class BuildFailed(GroceryError):
 def missing(root: Path, host: str) -> list[str]:
     """The images to build on the engine at `host`, those they stand on included."""
     try:
-        return images._missing(_docker(host), images.inputs(root), fresh=False)
+        return images.missing(_docker(host), images.inputs(root))
     except images.ImageError as error:
         raise _translated(error) from error
 

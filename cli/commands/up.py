@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rich.markup import escape
 
-from cli import building, engine_host, failures, health, images, machine, preflight, terminal
+from cli import building, engine_host, health, images, machine, preflight, terminal
 from cli.engines import Engine, engine_of, take_ownership
 from cli.errors import UpdateFailed
 from cli.files import write_atomically
@@ -31,11 +31,7 @@ def up(stack: StackName = LOCAL_STACK, yes: Yes = False) -> None:
         agreed = get_ready(opened, engine, yes=yes)
         take_ownership(opened, engine)
         with engine_host.connect(opened.settings.target.host) as api:
-            try:
-                engine.up(yes=agreed)
-            except UpdateFailed:
-                failures.explain(api, opened)
-                raise
+            engine.up(yes=agreed)
             outputs = engine.outputs()
             save_ca(opened, outputs)
             verify(opened, api, engine, outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import ClassVar
@@ -51,7 +51,7 @@ class LocalEngine(Engine):
             return True
 
         with _translated():
-            result = local_engine.up(self._project, on_event=display.Progress(terminal.err), confirm=agreed)
+            result = local_engine.up(self._project, on_event=_progress(), confirm=agreed)
         terminal.say(f"{display.summary(result)} [dim]in {result.seconds:.1f} s[/]")
 
     def refresh(self) -> int:
@@ -69,7 +69,7 @@ class LocalEngine(Engine):
             terminal.say("nothing was ever applied")
             return
         with _translated():
-            local_engine.destroy(self._project, exclude_protected=True, on_event=display.Progress(terminal.err))
+            local_engine.destroy(self._project, exclude_protected=True, on_event=_progress())
 
     def outputs(self) -> Mapping[str, object]:
         with _translated():
@@ -116,6 +116,18 @@ def _translated() -> Iterator[None]:
         translated = GroceryError(what, details=details or None)
         translated.exit_code = ExitCode(error.exit_code)
         raise translated from error
+
+
+def _progress() -> Callable[[local_engine.Event], None]:
+    """A line for each thing that begins, ends or fails. Of a failure only its first line: all of it ends the command."""
+    show = display.Progress(terminal.err)
+
+    def listen(event: local_engine.Event) -> None:
+        if isinstance(event, local_engine.Failed):
+            event = replace(event, message=event.message.partition("\n")[0])
+        show(event)
+
+    return listen
 
 
 def _changes(plan: local_engine.Plan) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from cli import terminal
+from cli import engine_host, failures, terminal
 from cli.engines import Engine
 from cli.errors import ExitCode, GroceryError, NoSuchStack, UpdateFailed
 from cli.stack import is_local
@@ -54,7 +54,12 @@ class PulumiEngine(Engine):
     def up(self, *, yes: bool) -> None:
         self._ensure_stack()
         # Without --yes pulumi shows its own preview and asks.
-        self._run("up", *(["--yes", "--skip-preview"] if yes else []))
+        try:
+            self._run("up", *(["--yes", "--skip-preview"] if yes else []))
+        except UpdateFailed:
+            with engine_host.connect(self.stack.settings.target.host) as api:
+                failures.explain(api, self.stack)
+            raise
 
     def refresh(self) -> int:
         drifted = self._run("refresh", "--preview-only", "--expect-no-changes", "--diff") == ExitCode.CHANGES
