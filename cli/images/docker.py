@@ -66,15 +66,21 @@ class Docker:
         )
 
     def _objection(self) -> str | None:
-        version = self._run("version", "--format", "{{.Client.Version}}")
-        if version.returncode != 0:
-            return (version.stderr.strip().splitlines() or ["it cannot reach the engine"])[-1]
-        major = re.match(r"\d+", version.stdout)
+        answer = self._run("version", "--format", "{{.Client.Version}} {{.Server.Arch}}")
+        if answer.returncode != 0:
+            return (answer.stderr.strip().splitlines() or ["it cannot reach the engine"])[-1]
+        version, _, architecture = answer.stdout.strip().partition(" ")
+        if architecture != "amd64":
+            raise ImageError(
+                f"the engine's machine is {architecture or 'of an unknown kind'}; the images are made for amd64 only. "
+                "Name an engine on amd64 in DOCKER_HOST, or images of your own in the stack's settings"
+            )
+        major = re.match(r"\d+", version)
         if major is not None and int(major[0]) < 23:
             return None
         if self._run("buildx", "version").returncode == 0:
             return None
-        return f"version {version.stdout.strip()} has no BuildKit of its own and its buildx plugin is not installed"
+        return f"version {version} has no BuildKit of its own and its buildx plugin is not installed"
 
     def _run(self, *arguments: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         try:

@@ -17,9 +17,9 @@ from cryptography.x509.oid import NameOID
 from docker import DockerClient
 from docker.errors import NotFound
 from docker.models.containers import Container
+from docker.types import Mount
 
 UID = 10001
-OWN_TMPFS = f"uid={UID},gid={UID},mode=0700"
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
@@ -105,23 +105,24 @@ class Lab:
         """
         place = self._folder / f"{alias}-{secrets.token_hex(4)}"
         place.mkdir()
-        mounts: list[str] = []
+        binds: list[str] = []
         for number, (path, content) in enumerate((files or {}).items()):
             source = place / str(number)
             source.write_text(content)
             source.chmod(0o500 if path.startswith("/usr/local/bin/") else 0o400)
             os.chown(source, UID, UID)
-            mounts.append(f"{source}:{path}:ro")
+            binds.append(f"{source}:{path}:ro")
         for volume, path in (volumes or {}).items():
             self._volumes.add(volume)
-            mounts.append(f"{self._prefix}-{volume}:{path}")
+            binds.append(f"{self._prefix}-{volume}:{path}")
         container: Container = self.client.containers.create(
             self.images[image],
             list(command) or None,
             entrypoint=None if entrypoint is None else list(entrypoint),
             environment=dict(env or {}),
-            volumes=mounts,
-            tmpfs=dict.fromkeys(("/tmp", *tmpfs), OWN_TMPFS),
+            volumes=binds,
+            # As Swarm mounts them: owned by root, with the mode of the image's folder.
+            mounts=[Mount(path, None, type="tmpfs") for path in ("/tmp", *tmpfs)],
             user=f"{UID}:{UID}",
             read_only=True,
             cap_drop=["ALL"],

@@ -409,6 +409,50 @@ def test_zero_is_superuser_only_until_its_event_triggers_are_there(database: Dat
     assert sql(server, is_super) == "t"
 
 
+# --- auth-server ---
+
+
+def auth_server(database: Database) -> Container:
+    secret = "only-for-this-test-and-long-enough-"
+    names = ("JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET", "ZERO_AUTH_SECRET")
+    return database.lab.run(
+        "auth-server",
+        alias="auth-server",
+        env={
+            "DB_HOST": "postgres",
+            "DB_PORT": "5432",
+            "DB_NAME": "grocery",
+            "DB_USER": "api_a",
+            "PGSSLMODE": "verify-full",
+            "NODE_EXTRA_CA_CERTS": "/etc/grocery/ca.crt",
+            "ZERO_APP_ID": "grocery",
+            "CLIENT_URL": "https://localhost:8443",
+            "FRONTEND_URL": "https://localhost:8443",
+            "CORS_ORIGIN": "https://localhost:8443",
+            "DRAIN_SECONDS": "0",
+        },
+        files={
+            **{f"/run/secrets/{name}": secret + name for name in names},
+            "/run/secrets/DB_PASSWORD": PASSWORDS["/run/secrets/api_a_password"],
+            "/etc/grocery/ca.crt": database.certificates.ca,
+        },
+    )
+
+
+def test_the_auth_server_is_healthy_once_it_has_reached_its_database(database: Database) -> None:
+    container = auth_server(database)
+    until(lambda: "listening" in logs(container).lower() or "msg" in logs(container), "it has started")
+    assert not healthy(container), "without a database it has nothing to offer"
+    until_healthy(database.start())
+    until_healthy(migrate(database, {"0001_thing.sql": FIRST}))
+    until_healthy(container)
+    begun = time.monotonic()
+    container.stop(timeout=30)
+    container.reload()
+    assert container.attrs["State"]["ExitCode"] == 0
+    assert time.monotonic() - begun < 20
+
+
 # --- edge and the two publishers ---
 
 NGINX = """
@@ -552,12 +596,15 @@ def test_a_configuration_lost_with_its_volume_is_published_again(edge: Edge) -> 
     assert healthy(publisher)
 
 
-def test_a_stopping_edge_finishes_within_its_grace(edge: Edge) -> None:
+def test_a_stopping_edge_is_gone_within_seconds_though_a_connection_is_open(edge: Edge) -> None:
     container = edge.start()
     until_healthy(edge.publish(NGINX))
+    hold = "{ printf 'GET / HTTP/1.1\\r\\n'; sleep 60; } | nc 127.0.0.1 8080"
+    container.exec_run(["sh", "-c", hold], detach=True)
+    until(lambda: ":8080 " in succeed(container, "netstat", "-tn"), "the connection is open", 10)
     begun = time.monotonic()
     container.stop(timeout=30)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 8, "the port is closed already and the next edge waits for it"
     container.reload()
     assert container.attrs["State"]["ExitCode"] == 0
 
