@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import Annotated
 
 import typer
+from docker.errors import APIError
 from rich.markup import escape
 
 from cli import engine_host, terminal
 from cli.engines import engine_of
+from cli.errors import UpdateFailed
 from cli.options import StackName, Yes
 from cli.stack import LOCAL_STACK, Stack, open_stack
+
+LETTING_GO_SECONDS = 120
+"""More than the longest stop grace of a service that mounts a volume."""
 
 
 def down(
@@ -48,9 +54,20 @@ def _remove_leftovers(stack: Stack) -> None:
     """The data volume outlives even a destroyed stack (it is retained on purpose); here its end was asked for."""
     with engine_host.connect(stack.settings.target.host) as api:
         label = f"{engine_host.STACK_LABEL}={stack.name}"
+        # A service is gone before its containers are: they end, and let go of their volumes, a moment later.
+        until = time.monotonic() + LETTING_GO_SECONDS
+        while api.containers(all=True, filters={"label": label}) and time.monotonic() < until:
+            time.sleep(0.2)
         for volume in api.volumes(filters={"label": label}).get("Volumes") or ():
             terminal.step(f"removing volume {escape(volume['Name'])}")
-            api.remove_volume(volume["Name"])
+            try:
+                api.remove_volume(volume["Name"])
+            except APIError as refusal:
+                raise UpdateFailed(
+                    f"volume {volume['Name']} could not be removed",
+                    value=str(refusal.explanation),
+                    next=f"./grocery down --data --stack {stack.name}   once nothing uses it",
+                ) from refusal
     for path in stack.state_dir.iterdir():
         if path.name != "command.lock":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
