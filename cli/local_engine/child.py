@@ -11,6 +11,7 @@ import runpy
 import sys
 import threading
 import traceback
+from pathlib import Path
 
 import pulumi
 from pulumi.runtime import Settings, configure, run_in_stack, set_all_config
@@ -30,7 +31,7 @@ def main() -> int:
     """Run the program; 0 success, 1 an error it reported itself, 32 an unhandled exception (as Pulumi's own host)."""
     settings = json.loads(open(0, "rb", buffering=0, closefd=False).readline())  # noqa: SIM115 - stdin stays open
     threading.Thread(target=_die_with_the_engine, daemon=True).start()
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     configure(
         Settings(
             project=settings["project"],
@@ -40,7 +41,7 @@ def main() -> int:
             parallel=settings["parallel"],
             dry_run=settings["dry_run"],
             organization="organization",
-            root_directory=os.getcwd(),
+            root_directory=str(Path.cwd()),
         )
     )
     set_all_config(settings["config"], settings["secret_keys"])

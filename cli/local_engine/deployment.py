@@ -33,7 +33,7 @@ from .model import (
     urn_name,
 )
 from .providers.base import ResourceType
-from .schema import Change, complete, differences, matches, parse_path, refuse_unknown, restore
+from .schema import Change, complete, differences, matches, names_property, parse_path, refuse_unknown, restore
 from .state import State
 from .wire import UNKNOWN, Properties, Secret, Unknown, Value, contains, keep_secrets, mask, reveal, walk
 
@@ -164,6 +164,7 @@ class Deployment:
         for former in self._aliases[urn]:
             if former not in self._registered and self._state.live(former):
                 self._state.rename(former, urn)
+                self._save()
                 return self._state.live(urn)
         return None
 
@@ -199,20 +200,24 @@ class Deployment:
     def _decide(self, urn: str, r: Registration, kind: ResourceType, old: Resource | None) -> Decision:
         refuse_unknown(kind.schema, r.inputs)
         inputs = dict(r.inputs)
-        if old:
-            for path in r.ignore_changes:
-                if any(not isinstance(step, str) or step == "*" for step in parse_path(path)):
-                    raise UnsupportedError(
-                        f"ignore_changes path {path!r}: list positions are not known here; name a property"
-                    )
-                inputs = restore(inputs, old.inputs, path)
+        for path in r.ignore_changes:
+            if not names_property(kind.schema, path):
+                raise UnsupportedError(f"ignore_changes path {path!r} names no property (list positions are not known)")
+            inputs = restore(inputs, old.inputs, path) if old else inputs
         named = "name" in kind.schema.fields
         autonamed = named and "name" not in inputs
         fresh = {"name": f"{r.name}-{secrets.token_hex(4)[:7]}"} if autonamed else {}
         if old is None:
             inputs |= fresh
             planned = complete(kind.schema, reveal(inputs))
-            return Decision(op=Op.CREATE, inputs=inputs, planned=planned, autonamed=autonamed)
+            needs = self._replaced_first.get(urn)
+            return Decision(
+                op=Op.REPLACE if needs else Op.CREATE,
+                inputs=inputs,
+                planned=planned,
+                reasons=(f"{urn_name(needs)} is replaced, which it needs",) if needs else (),
+                autonamed=autonamed,
+            )
 
         kept = {"name": old.inputs["name"]} if autonamed and old.autonamed else fresh
         outputs = reveal(old.outputs)
@@ -239,7 +244,7 @@ class Deployment:
                 changes=shown,
                 reasons=tuple(reasons),
                 autonamed=autonamed,
-                # two objects cannot share an explicit name: then the old one goes first, unless the program says otherwise
+                # two objects cannot share an explicit name, so the old one goes first unless the program says otherwise
                 delete_first=same_name if r.delete_before_replace is None else r.delete_before_replace,
             )
         reasons = ["its last deployment did not come to an end"] if old.unsettled else []
@@ -251,24 +256,26 @@ class Deployment:
     def _dependents_to_replace(self, root: Resource) -> list[Resource]:
         """Saved resources that must be replaced when `root` is, because an input that only comes from it forces it."""
         with self._lock:
-            candidates = [r for r in self._state.resources if not r.delete and r.custom and not r.is_provider]
+            saved = [r for r in self._state.resources if not r.delete and r.custom and not r.is_provider]
+        waiting = [r for r in saved if r.urn not in self._registered]
         found = [root]
-        for resource in candidates:  # saved in the order of registration, so dependents come after what they need
-            if resource.urn in self._registered or resource.urn == root.urn:
-                continue
-            inputs = reveal(resource.inputs)
-            for gone in found:
-                for key, urns in resource.property_dependencies.items():
-                    if gone.urn in urns and key in inputs:
-                        inputs[key] = _without(inputs[key], gone)
-            if not contains(inputs, Unknown):
-                continue
-            kind = self._kind(resource.type, resource.provider)
-            outputs = reveal(resource.outputs)
-            changes = differences(kind.schema, complete(kind.schema, outputs), complete(kind.schema, inputs, outputs))
-            if any(change.replaces and contains(change.new, Unknown) for change in changes):
-                found.append(resource)
+        while forced := [r for r in waiting if self._is_forced(r, found)]:
+            found += forced
+            waiting = [r for r in waiting if r not in forced]
         return found[1:]
+
+    def _is_forced(self, resource: Resource, gone: list[Resource]) -> bool:
+        """Whether losing what it got from the resources that are gone replaces this one."""
+        inputs = reveal(resource.inputs)
+        for lost in gone:
+            for key, urns in resource.property_dependencies.items():
+                if lost.urn in urns and key in inputs:
+                    inputs[key] = _without(inputs[key], lost)
+        if not contains(inputs, Unknown):
+            return False
+        schema, outputs = self._kind(resource.type, resource.provider).schema, reveal(resource.outputs)
+        changes = differences(schema, complete(schema, outputs), complete(schema, inputs, outputs))
+        return any(change.replaces and contains(change.new, Unknown) for change in changes)
 
     # Carrying out
 
@@ -277,7 +284,7 @@ class Deployment:
     ) -> tuple[str, str, Properties]:
         wanted = replace(_resource(urn, r, decision.inputs), autonamed=decision.autonamed)
         if old:
-            wanted = replace(wanted, id=old.id, outputs=old.outputs)
+            wanted = replace(wanted, id=old.id, outputs=_secretive(wanted, old.outputs))
         step = _step(
             decision.op,
             urn,
@@ -289,7 +296,7 @@ class Deployment:
         )
         first: list[Resource] = []
         if decision.op is Op.REPLACE and old:
-            if old.protect and r.protect:
+            if r.protect:  # unprotecting and replacing in one go is allowed
                 raise _protected(urn, f"replaced ({', '.join(decision.reasons)})")
             first = [*self._dependents_to_replace(old), old] if decision.delete_first else []
             for dependent in first[:-1]:
@@ -355,7 +362,7 @@ class Deployment:
             with self._lock:  # the state keeps the old definition; unless it runs again, it must be applied anew
                 self._state.pending.remove(pending)
                 if not isinstance(error, RolledBackError) and kind.converges:
-                    self._state.put(replace(old, unsettled=old.unsettled or "update"))
+                    self._state.put(replace(old, unsettled=True))
                 self._save()
             raise
         made = replace(wanted, outputs=_secretive(wanted, outputs))
@@ -419,8 +426,8 @@ def resolve_pending(state: State, emit: Callable[[Event], None]) -> bool:
             outputs = kind.read(found, complete(kind.schema, reveal(resource.inputs))) if found else None
             if found and outputs is not None:
                 state.supersede(resource.urn)
-                unsettled = "create" if kind.converges else ""
-                taken = replace(resource, id=found, outputs=_secretive(resource, outputs), unsettled=unsettled)
+                known = _secretive(resource, outputs)
+                taken = replace(resource, id=found, outputs=known, unsettled=kind.converges)
                 state.put(taken)
                 emit(
                     Message(severity="info", text=f"{resource.name}: {name} was made by an interrupted run and is kept")
@@ -428,7 +435,7 @@ def resolve_pending(state: State, emit: Callable[[Event], None]) -> bool:
         elif pending.kind == "updating":
             live = state.live(resource.urn)
             if live and kind.converges:
-                state.put(replace(live, unsettled=live.unsettled or "update"))
+                state.put(replace(live, unsettled=True))
         elif kind.read(resource.id, reveal(resource.outputs)) is None:
             for gone in [r for r in state.resources if r.urn == resource.urn and r.id == resource.id]:
                 state.remove(gone)

@@ -92,7 +92,7 @@ def refresh(
     with contextlib.nullcontext() if preview_only else store.locked("refresh"):
         state = store.require()
         resolve_pending(state, on_event)
-        steps = [_refresh(state, resource) for resource in state.resources if not resource.delete]
+        steps = [_refresh(state, resource) for resource in list(state.resources)]
         if not preview_only:
             store.save(state)
     return _expected(Plan(steps=tuple(filter(None, steps)), stack=project.stack), expect_no_changes)
@@ -169,6 +169,9 @@ def _refresh(state: State, resource: Resource) -> Step | None:
     now = kind.read(resource.id, before)
     if now is None:
         state.remove(resource)
+    if resource.delete:
+        return None
+    if now is None:
         return Step(op=Op.GONE, urn=resource.urn, type=resource.type, parent=resource.parent)
     changes = tuple(
         replace(change, old=mask(change.old), new=mask(change.new))
@@ -192,7 +195,7 @@ def _needed_by_protected(resources: list[Resource]) -> set[str]:
 def _expected(plan: Plan, expect_no_changes: bool) -> Plan:
     if expect_no_changes and plan.changes:
         counts = ", ".join(f"{number} {op}" for op, number in plan.counts.items() if op is not Op.SAME)
-        raise ChangesFoundError(f"no changes were expected, but there are: {counts}")
+        raise ChangesFoundError(f"no changes were expected, but there are: {counts}", plan)
     return plan
 
 

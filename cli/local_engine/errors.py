@@ -32,9 +32,13 @@ class StackMissingError(LocalEngineError):
 
 
 class ChangesFoundError(LocalEngineError):
-    """There are changes where none were expected."""
+    """There are changes where none were expected; `plan` (a model.Plan) says which."""
 
     exit_code = 7
+
+    def __init__(self, message: str, plan: object) -> None:
+        super().__init__(message)
+        self.plan = plan
 
 
 class CancelledError(LocalEngineError):

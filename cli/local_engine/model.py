@@ -32,8 +32,8 @@ def urn_name(urn: str) -> str:
 class Resource:
     """One resource as it is saved. `inputs` and `outputs` may hold Secrets.
 
-    `delete`: replaced, to be removed at the end of an `up`. `unsettled`: the last "create" or "update" may not have
-    come to its end, so the next `up` applies it again and waits. `autonamed`: its physical name was chosen here.
+    `delete`: replaced, to be removed at the end of an `up`. `unsettled`: its last creation or update may not
+    have come to its end, so the next `up` applies it again and waits. `autonamed`: its physical name was chosen here.
     """
 
     urn: str
@@ -52,7 +52,7 @@ class Resource:
     retain_on_delete: bool = False
     autonamed: bool = False
     delete: bool = False
-    unsettled: str = ""
+    unsettled: bool = False
 
     @property
     def name(self) -> str:

@@ -24,12 +24,13 @@ _FEATURES = (
     resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
     resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
 )
-_KNOWN_FIELDS = frozenset(
-    "type name parent custom object protect dependencies provider propertyDependencies deleteBeforeReplace "
-    "deleteBeforeReplaceDefined version ignoreChanges acceptSecrets additionalSecretOutputs aliasURNs aliases aliasSpecs "
-    "supportsPartialValues acceptResources providers replaceOnChanges retainOnDelete supportsResultReporting "
-    "accepts_byte_string sourcePosition stackTrace parentStackTraceHandle snippetId".split()
-)
+_OPTIONS = """
+    type name parent custom object protect dependencies provider propertyDependencies version ignoreChanges
+    deleteBeforeReplace deleteBeforeReplaceDefined replaceOnChanges retainOnDelete aliasURNs aliases aliasSpecs
+    additionalSecretOutputs acceptSecrets acceptResources accepts_byte_string supportsPartialValues
+    supportsResultReporting providers sourcePosition stackTrace parentStackTraceHandle snippetId
+"""
+_KNOWN_FIELDS = frozenset(_OPTIONS.split())
 
 
 class Handler(Protocol):
@@ -84,18 +85,17 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         with self._session as session:
             subject = f"{request.type} {request.name!r}"
             if self._cancelled.is_set() or session.stopping.is_set():
-                context.abort(_STOP, "stopping")
+                _stop(context)
             try:
                 urn, resource_id, outputs = self._handler.register(read_registration(request))
             except CancelledError:
-                context.abort(_STOP, "stopping")
+                _stop(context)
             except LocalEngineError as error:
                 session.fail(subject, error)
-                context.abort(_STOP, "failed")
+                _stop(context)
             except Exception as error:
                 session.fail(subject, LocalEngineError(f"unexpected {type(error).__name__}: {error}"))
-                context.abort(_STOP, "failed")
-                raise
+                _stop(context)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=resource_id, object=wire.encode(outputs))
 
     def RegisterResourceOutputs(
@@ -106,7 +106,7 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
                 self._handler.register_outputs(request.urn, wire.decode(request.outputs))
             except LocalEngineError as error:
                 self._session.fail(request.urn, error)
-                context.abort(_STOP, "failed")
+                _stop(context)
         return empty_pb2.Empty()
 
     def SignalAndWaitForShutdown(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
@@ -127,8 +127,7 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def _refuse(self, context: grpc.ServicerContext, what: str) -> NoReturn:
         self._session.fail("program", UnsupportedError(f"{what} is not known to the local engine"))
-        context.abort(_STOP, "refused")
-        raise AssertionError("abort raises")
+        _stop(context)
 
 
 class EngineLog(engine_pb2_grpc.EngineServicer):
@@ -145,6 +144,11 @@ class EngineLog(engine_pb2_grpc.EngineServicer):
         elif request.severity != engine_pb2.DEBUG:
             self._show("warning" if request.severity == engine_pb2.WARNING else "info", request.message)
         return empty_pb2.Empty()
+
+
+def _stop(context: grpc.ServicerContext) -> NoReturn:
+    context.abort(_STOP, "stopping")  # type: ignore[no-untyped-call]
+    raise AssertionError("abort raises")
 
 
 def read_registration(request: resource_pb2.RegisterResourceRequest) -> Registration:

@@ -45,7 +45,7 @@ class Many(Plain):
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One property that differs. `path` is dotted, list items by position: `taskSpec.containerSpec.mounts[0].source`."""
+    """One property that differs, at a dotted path, list items by position: `taskSpec.containerSpec.args[0]`."""
 
     path: str
     old: Value
@@ -155,6 +155,18 @@ def restore(new: Properties, old: Mapping[str, Value], path: str) -> Properties:
 
     result: Properties = at(new, old, parse_path(path))
     return result
+
+
+def names_property(schema: Plain, path: str) -> bool:
+    """Whether the path leads to a property, or a key of a map, without passing through a list."""
+    for step in parse_path(path):
+        if not isinstance(step, str) or step == "*" or isinstance(schema, Many):
+            return False
+        if isinstance(schema, Record):
+            if step not in schema.fields:
+                return False
+            schema = schema.fields[step]
+    return True
 
 
 def _any_replaces(schema: Plain) -> bool:

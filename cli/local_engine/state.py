@@ -178,7 +178,7 @@ class Store:
             except BlockingIOError:
                 holder = file.read().strip() or "another process"
                 raise StateError(
-                    f"stack {self._stack!r} is being changed by {holder}; wait for it to end, or stop it, then try again"
+                    f"stack {self._stack!r} is being changed by {holder}; wait for its end or stop it, then try again"
                 ) from None
             file.truncate(0)
             file.write(f"process {os.getpid()} ({operation})")
@@ -223,9 +223,8 @@ def _read_resource(raw: Mapping[str, Value], sealer: Sealer) -> Resource:
         "outputs": unseal,
         "property_dependencies": lambda value: {key: tuple(urns) for key, urns in value.items()},
     }
-    return Resource(
-        **{
-            key: readers[key](value) if key in readers else tuple(value) if isinstance(value, list) else value
-            for key, value in raw.items()
-        }
-    )
+    values: dict[str, Value] = {
+        key: readers[key](value) if key in readers else tuple(value) if isinstance(value, list) else value
+        for key, value in raw.items()
+    }
+    return Resource(**values)

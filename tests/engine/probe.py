@@ -40,7 +40,7 @@ def find_busybox(scratch: Path) -> Path:
     subprocess.run(["apt-get", "-q", "download", "busybox-static"], cwd=scratch, check=True, capture_output=True)
     package = next(scratch.glob("busybox-static_*.deb"))
     subprocess.run(["dpkg-deb", "-x", str(package), str(scratch / "root")], check=True)
-    return next(path for path in scratch.glob("root/**/busybox") if path.is_file())
+    return next(path for path in scratch.glob("root/**/bin/busybox") if path.is_file())
 
 
 def build(client: docker.APIClient, tag: str, scratch: Path) -> str:
@@ -68,7 +68,11 @@ def build(client: docker.APIClient, tag: str, scratch: Path) -> str:
     name = hashlib.sha256(config).hexdigest()
     manifest = json.dumps([{"Config": f"{name}.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]).encode()
     archive = _tar(
-        [_file(f"{name}.json", config, 0o644), _file("layer.tar", layer, 0o644), _file("manifest.json", manifest, 0o644)]
+        [
+            _file(f"{name}.json", config, 0o644),
+            _file("layer.tar", layer, 0o644),
+            _file("manifest.json", manifest, 0o644),
+        ]
     )
     for _ in client.load_image(archive):
         pass

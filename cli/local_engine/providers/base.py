@@ -28,6 +28,7 @@ class ResourceType:
 
     schema: ClassVar[Record]
     external: ClassVar[bool] = False  # an object exists outside the state, and is found again by its name
+    adopts: ClassVar[bool] = False  # creating one that exists under this name takes it over
     converges: ClassVar[bool] = False  # an object can exist without having come up
 
     def create(self, inputs: Properties) -> Created:

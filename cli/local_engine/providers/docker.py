@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import struct
 import threading
 import time
@@ -112,14 +113,15 @@ class DockerType(ResourceType):
         while True:
             try:
                 self._engine.call("DELETE", f"/{self.plural}/{resource_id}")
+                self._engine.call("GET", f"/{self.plural}/{resource_id}")  # a network lingers, and with it its name
+                problem = ProviderError("the engine accepted the removal, but the object is still there")
             except NotFoundError:
                 return
-            except InUseError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_POLL)
-            else:
-                return
+            except InUseError as error:
+                problem = error
+            if time.monotonic() > deadline:
+                raise problem
+            time.sleep(_POLL)
 
 
 class Network(DockerType):
@@ -144,6 +146,7 @@ class Network(DockerType):
 class Volume(DockerType):
     schema = docker_schema.VOLUME
     plural = "volumes"
+    adopts = True
 
     def spec(self, inputs: Properties) -> Properties:
         return docker_spec.volume_spec(inputs)
@@ -237,7 +240,7 @@ class Service(DockerType):
         return False
 
     def _tasks(self, service_id: str) -> list[Properties]:
-        filters = '{"service":{"%s":true}}' % service_id
+        filters = json.dumps({"service": [service_id]})
         tasks: list[Properties] = self._engine.call("GET", "/tasks", filters=filters) or []
         return sorted(tasks, key=lambda task: str(task["CreatedAt"]))
 
@@ -252,9 +255,8 @@ class Service(DockerType):
             status = self._engine.call("GET", f"/services/{service_id}").get("UpdateStatus") or {}
             match status.get("State", ""):
                 case "rollback_completed":
-                    raise RolledBackError(
-                        f"the update failed and was rolled back{self._evidence(service_id, replicas)}"
-                    )
+                    text = "the update failed and was rolled back to the previous version"
+                    raise RolledBackError(text + self._evidence(service_id, replicas))
                 case "paused" | "rollback_paused" as state:
                     text = f"the update stopped ({state}): {status.get('Message', '')}"
                     raise ProviderError(text + self._evidence(service_id, replicas))
@@ -281,7 +283,8 @@ class Service(DockerType):
         kept = (
             f"\n  still serving: {serving} of {replicas} tasks" if serving else "\n  nothing of this service runs now"
         )
-        ended = [task for task in tasks if task["Status"]["State"] in ("failed", "rejected", "complete", "shutdown")]
+        # "shutdown" tasks were stopped by Swarm itself; one that is killed for being unhealthy may end as "complete"
+        ended = [task for task in tasks if task["Status"]["State"] in ("failed", "rejected", "complete")]
         suspects = ended or [task for task in tasks if task["Status"]["State"] != "running"] or tasks
         return kept + "".join(self._task_evidence(suspects[-1]) if suspects else "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..schema import Many, Plain, Record
 
-_LABELS = {"item": Record(fields={"label": Plain(required=True), "value": Plain(required=True)})}
+_LABEL = Record(fields={"label": Plain(required=True), "value": Plain(required=True)})
 
 NETWORK = Record(
     fields={
@@ -13,7 +13,7 @@ NETWORK = Record(
         "internal": Plain(default=False, replaces=True),
         "attachable": Plain(default=False, replaces=True),
         "options": Plain(computed=True, replaces=True),
-        "labels": Many(**_LABELS, replaces=True),
+        "labels": Many(item=_LABEL, replaces=True),
         "ipamDriver": Plain(default="default", replaces=True),
         "ipamConfigs": Many(
             computed=True,
@@ -29,7 +29,7 @@ VOLUME = Record(
         "name": Plain(replaces=True),
         "driver": Plain(default="local", computed=True, replaces=True),
         "driverOpts": Plain(replaces=True),
-        "labels": Many(**_LABELS, replaces=True),
+        "labels": Many(item=_LABEL, replaces=True),
     }
 )
 
@@ -37,7 +37,7 @@ SECRET = Record(
     fields={
         "name": Plain(replaces=True),
         "data": Plain(required=True, replaces=True),
-        "labels": Many(**_LABELS, replaces=True),
+        "labels": Many(item=_LABEL, replaces=True),
     }
 )
 
@@ -76,7 +76,7 @@ _CONTAINER = Record(
         "commands": Plain(),
         "args": Plain(),
         "env": Plain(),
-        "labels": Many(**_LABELS),
+        "labels": Many(item=_LABEL),
         "dir": Plain(),
         "user": Plain(),
         "groups": Plain(),
@@ -118,7 +118,7 @@ _CONTAINER = Record(
 SERVICE = Record(
     fields={
         "name": Plain(replaces=True),
-        "labels": Many(**_LABELS, computed=True),
+        "labels": Many(item=_LABEL, computed=True),
         "taskSpec": Record(
             required=True,
             fields={

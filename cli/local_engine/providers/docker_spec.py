@@ -228,7 +228,7 @@ def _filled(**items: Value) -> Properties:
 
 
 def service_outputs(found: Mapping[str, Value], known: Mapping[str, Value]) -> Properties:
-    """The program's view of an inspected service. Docker does not keep the converge settings: they come from `known`."""
+    """The program's view of an inspected service. Docker does not keep its converge settings: `known` has them."""
     spec = found["Spec"]
     template = spec["TaskTemplate"]
     placement, log = template.get("Placement") or {}, template.get("LogDriver")
@@ -347,7 +347,9 @@ def _file_outputs(item: Mapping[str, Value], noun: str, name: str) -> Properties
 
 
 def _rollout_outputs(found: Mapping[str, Value] | None) -> Properties | None:
-    return found and {
+    if not found:
+        return None
+    return {
         "delay": duration(found.get("Delay", 0)),
         "failureAction": found.get("FailureAction", ""),
         "maxFailureRatio": str(float(found.get("MaxFailureRatio", 0))),

@@ -1,4 +1,4 @@
-"""tls:PrivateKey, SelfSignedCert, CertRequest and LocallySignedCert, byte-compatible with the real provider's shapes."""
+"""tls:PrivateKey, SelfSignedCert, CertRequest and LocallySignedCert, in the real provider's shapes."""
 
 from __future__ import annotations
 
@@ -148,7 +148,8 @@ class _Certificate(ResourceType):
         early = dt.timedelta(hours=outputs.get("earlyRenewalHours") or 0)
         if dt.datetime.now(dt.UTC) < ends - early:
             return None
-        return f"ready for renewal: valid until {ends:%Y-%m-%d %H:%M} UTC, renewed {early.total_seconds() / 3600:g} h before"
+        hours = early.total_seconds() / 3600
+        return f"ready for renewal: valid until {ends:%Y-%m-%d %H:%M} UTC, renewed {hours:g} h before"
 
 
 class SelfSignedCert(_Certificate):
@@ -292,7 +293,7 @@ def _algorithm(key: Key) -> str:
     return "RSA" if isinstance(key, rsa.RSAPrivateKey) else "ECDSA"
 
 
-def _digest(key: Key) -> hashes.HashAlgorithm:
+def _digest(key: Key) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
     bits = 256 if isinstance(key, rsa.RSAPrivateKey) else key.curve.key_size
     return hashes.SHA256() if bits <= 256 else hashes.SHA384() if bits <= 384 else hashes.SHA512()
 
