@@ -87,8 +87,8 @@ def test_a_build_sees_exactly_what_is_hashed(tree: Path) -> None:
 
 
 def test_a_missing_source_is_named(tree: Path) -> None:
-    (tree / "app/package.json").unlink()
-    with pytest.raises(ImageError, match=r"app/package\.json is missing"):
+    (tree / "images/shared/publishing").unlink()
+    with pytest.raises(ImageError, match="images/shared/publishing is missing"):
         inputs(tree)
 
 

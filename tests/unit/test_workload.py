@@ -77,7 +77,7 @@ def test_it_cannot_be_weakened_after_it_was_judged() -> None:
 
 def test_its_fields_are_named_by_the_caller() -> None:
     with pytest.raises(TypeError):
-        Workload("thing", IMAGE)  # type: ignore[misc, call-arg]
+        Workload("thing", IMAGE)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("exception", [StopFirst, NoMetrics, Writable])
