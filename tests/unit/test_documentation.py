@@ -7,9 +7,9 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from cli import errors
 from cli.app import app
@@ -36,10 +36,10 @@ def commands() -> list[str]:
 def test_every_command_that_is_written_down_exists(line: str) -> None:
     words = shlex.split(line, comments=True)
     assert words[0] == "./grocery", line
-    command: click.Command = typer.main.get_command(app)
-    context = click.Context(command, info_name="./grocery")
+    command = typer.main.get_command(app)
+    context = typer.Context(command, info_name="./grocery")
     rest = words[1:]
-    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+    while isinstance(command, TyperGroup) and rest and not rest[0].startswith("-"):
         _, found, rest = command.resolve_command(context, rest)
         assert found is not None, f"{line}: there is no such command"
         command = found
@@ -97,7 +97,7 @@ def _text(node: ast.expr) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+        return "".join(map(_text, node.values))
     return "…"
 
 
