@@ -389,7 +389,7 @@ class Deployment:
     def _keep(self, resource: Resource, old: Resource | None) -> None:
         """Put a resource that needs no operation; a change of its options alone is saved at once."""
         self._state.put(resource)
-        if resource != old:
+        if old and resource != old:
             self._save()
 
     def _save(self) -> None:

@@ -62,18 +62,20 @@ class World:
     def service(self, name: str) -> dict[str, Any]:
         """The inspected service whose physical name starts with the stack's name and this one."""
         (found,) = [item for item in self.names("services") if item.startswith(f"{self.prefix}-{name}")]
-        inspected: dict[str, Any] = self.client.inspect_service(found)
+        inspected: dict[str, Any] = self.client.inspect_service(found)  # type: ignore[no-untyped-call]
         return inspected
 
     def running(self, name: str) -> list[str]:
         """Ids of the service's running tasks."""
-        tasks = self.client.tasks(filters={"service": self.service(name)["ID"]})
+        tasks = self.client.tasks(  # type: ignore[no-untyped-call]
+            filters={"service": self.service(name)["ID"]}
+        )
         return sorted(task["ID"] for task in tasks if task["Status"]["State"] == "running")
 
     def clear(self) -> None:
         """Remove everything, whatever state the test left it in."""
         deadline = time.monotonic() + 40
-        removers: list[tuple[str, Callable[[str], None]]] = [
+        removers: list[tuple[str, Callable[[str], object]]] = [
             ("services", self.client.remove_service),
             ("networks", self.client.remove_network),
             ("secrets", self.client.remove_secret),

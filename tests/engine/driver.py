@@ -52,8 +52,8 @@ def main() -> int:
     faults = settings.pop("faults")
     if faults:
         _die_at(int(faults[0]))
-    paths = {"root": Path(settings.pop("root")), "state_dir": Path(settings.pop("state_dir"))}
-    project = Project(**settings, **paths, secret_keys=frozenset())
+    root, state_dir = Path(settings.pop("root")), Path(settings.pop("state_dir"))
+    project = Project(root=root, state_dir=state_dir, secret_keys=frozenset(), **settings)
     try:
         local_engine.up(project, on_event=_show)
     except LocalEngineError as error:

@@ -28,10 +28,15 @@ def on(provider: pulumi.ProviderResource, opts: ResourceOptions | None = None) -
 
 
 def network(
-    name: str = "net", explicit: bool = False, opts: ResourceOptions | None = None, **more: object
+    name: str = "net", explicit: bool = False, internal: bool = False, opts: ResourceOptions | None = None
 ) -> docker.Network:
-    named = {"name": f"{S}-{name}"} if explicit else {}
-    return docker.Network(f"{S}-{name}", driver="overlay", **named, **more, opts=on(docker_provider, opts))  # type: ignore[arg-type]
+    return docker.Network(
+        f"{S}-{name}",
+        name=f"{S}-{name}" if explicit else None,
+        driver="overlay",
+        internal=internal,
+        opts=on(docker_provider, opts),
+    )
 
 
 def secret(
@@ -45,9 +50,19 @@ def config(name: str = "config", text: str = "text", opts: ResourceOptions | Non
     return docker.ServiceConfig(f"{S}-{name}", data=b64(text), opts=on(docker_provider, opts))
 
 
-def volume(name: str = "volume", explicit: bool = False, opts: ResourceOptions | None = None) -> docker.Volume:
-    named = f"{S}-{name}" if explicit else None
-    return docker.Volume(f"{S}-{name}", name=named, driver="local", opts=on(docker_provider, opts))
+def volume(
+    name: str = "volume",
+    explicit: bool = False,
+    labels: Mapping[str, str] | None = None,
+    opts: ResourceOptions | None = None,
+) -> docker.Volume:
+    return docker.Volume(
+        f"{S}-{name}",
+        name=f"{S}-{name}" if explicit else None,
+        driver="local",
+        labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in (labels or {}).items()],
+        opts=on(docker_provider, opts),
+    )
 
 
 def service(
@@ -62,6 +77,7 @@ def service(
     replicas: int = 1,
     order: str = "start-first",
     timeout: str = "30s",
+    start_period: str = "1s",
     opts: ResourceOptions | None = None,
 ) -> docker.Service:
     mounts = [
@@ -78,7 +94,7 @@ def service(
                 env={"DELAY": "0s", **(env or {})},
                 init=True,
                 healthcheck=docker.ServiceTaskSpecContainerSpecHealthcheckArgs(
-                    tests=["CMD", "/app", "check"], interval="300ms", timeout="1s", retries=2, start_period="1s"
+                    tests=["CMD", "/app", "check"], interval="300ms", timeout="1s", retries=2, start_period=start_period
                 ),
                 mounts=mounts,
                 secrets=[

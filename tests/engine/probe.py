@@ -74,7 +74,7 @@ def build(client: docker.APIClient, tag: str, scratch: Path) -> str:
             _file("manifest.json", manifest, 0o644),
         ]
     )
-    for _ in client.load_image(archive):
+    for _ in client.load_image(archive):  # type: ignore[no-untyped-call]
         pass
     return f"sha256:{name}"
 

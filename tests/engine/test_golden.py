@@ -7,7 +7,6 @@ import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -26,7 +25,7 @@ from .conftest import World
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def recorded(name: str) -> Any:
+def recorded(name: str) -> Value:
     return json.loads((GOLDEN / f"{name}.json").read_text())
 
 
@@ -58,20 +57,15 @@ def golden(
 
 
 # Values that differ from run to run, or that the real engine writes and nobody reads.
-ASSIGNED = {
-    "gateway",
-    "subnet",
-    "com.docker.network.driver.overlay.vxlanid_list",
-    "validityStartTime",
-    "validityEndTime",
-}
+VXLAN = "com.docker.network.driver.overlay.vxlanid_list"
+ASSIGNED = {"gateway", "subnet", VXLAN, "validityStartTime", "validityEndTime"}
 BRIDGE_NOTES = {"__defaults", "__internal", "id"}
 BRIDGE_DEFAULTS = {"ipamDriver", "isolation"}
 PROGRAMS_OWN = ("10.190.213.0/24", "10.190.213.1")
 
 
 def normal(value: Value, key: str = "") -> Value:
-    """A recorded or a saved value, reduced to what must be equal: order of sets, ids, times and random values left out."""
+    """A recorded or a saved value, reduced to what must be equal: without the order of sets, ids, times, random values."""
     if isinstance(value, Secret):
         return {"<secret>": normal(value.value, key)}
     if isinstance(value, dict):
@@ -138,7 +132,7 @@ def inspected(value: Value, key: str = "") -> Value:
         return items if ordered else sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
     if key in ("Subnet", "Gateway") and value not in PROGRAMS_OWN:
         return "<assigned>"
-    if key == "com.docker.network.driver.overlay.vxlanid_list":
+    if key == VXLAN:
         return "<assigned>"
     return normal(value, key)
 

@@ -109,7 +109,7 @@ def test_a_state_of_another_stack_is_refused(store: Store) -> None:
 def test_nothing_deployed_is_its_own_exit_code(offline: Stack) -> None:
     for ask in (local_engine.outputs, local_engine.refresh, local_engine.destroy):
         with pytest.raises(StackMissingError) as caught:
-            ask(offline.project)  # type: ignore[operator]
+            ask(offline.project)
         assert caught.value.exit_code == 6
 
 

@@ -110,10 +110,11 @@ class DockerType(ResourceType):
 
     def delete(self, resource_id: str, outputs: Mapping[str, Value]) -> None:
         deadline = time.monotonic() + _IN_USE_PATIENCE
+        method = "DELETE"
         while True:
             try:
-                self._engine.call("DELETE", f"/{self.plural}/{resource_id}")
-                self._engine.call("GET", f"/{self.plural}/{resource_id}")  # a network lingers, and with it its name
+                self._engine.call(method, f"/{self.plural}/{resource_id}")
+                method = "GET"  # a network lingers for a moment, and with it its name
                 problem = ProviderError("the engine accepted the removal, but the object is still there")
             except NotFoundError:
                 return
@@ -121,7 +122,7 @@ class DockerType(ResourceType):
                 problem = error
             if time.monotonic() > deadline:
                 raise problem
-            time.sleep(_POLL)
+            time.sleep(_POLL if method == "DELETE" else 0.1)
 
 
 class Network(DockerType):

@@ -1,4 +1,4 @@
-"""A tour of the resource types and fields the deployment uses: what the real engine and providers were recorded with."""
+"""A tour of the resource types and fields the deployment uses, as the real engine was recorded applying it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def service(
     stop_first: bool = False,
     max_replicas: int | None = None,
     force_update: int | None = None,
-    **container: Any,
+    **container: Any,  # noqa: ANN401 - any further field of the container
 ) -> docker.Service:
     order = "stop-first" if stop_first else "start-first"
     return docker.Service(
