@@ -50,18 +50,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(name="runtime", parents={"BASE": "base"}, paths=("images/shared/closure",)),
     Recipe(name="toolchain", parents={"BASE": "base"}, paths=("images/shared/closure",)),
     Recipe(name="node", parents={"RUNTIME": "runtime", "TOOLCHAIN": "toolchain"}, stands_on="runtime"),
-    Recipe(
-        name="app",
-        parents={"TOOLCHAIN": "toolchain"},
-        paths=(
-            "app/package.json",
-            "app/package-lock.json",
-            "app/tsconfig.base.json",
-            "app/schema",
-            "app/auth-server",
-            "app/web",
-        ),
-    ),
+    Recipe(name="app", parents={"TOOLCHAIN": "toolchain"}, paths=("app",)),
     Recipe(
         name="postgres",
         parents={"BASE": "base", "RUNTIME": "runtime"},
