@@ -19,20 +19,20 @@ err = Console(stderr=True, highlight=False)
 
 def say(text: str) -> None:
     """Says one line (rich markup) on stderr."""
-    err.print(text)
+    err.print(text, soft_wrap=True)
 
 
 def step(text: str) -> None:
     """Says what is about to be done."""
-    err.print(f"[bold cyan]→[/] {text}")
+    err.print(f"[bold cyan]→[/] {text}", soft_wrap=True)
 
 
 def done(text: str) -> None:
-    err.print(f"[bold green]✓[/] {text}")
+    err.print(f"[bold green]✓[/] {text}", soft_wrap=True)
 
 
 def warn(text: str) -> None:
-    err.print(f"[bold yellow]![/] {text}")
+    err.print(f"[bold yellow]![/] {text}", soft_wrap=True)
 
 
 def show_error(error: GroceryError) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
+import secrets
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -70,7 +72,10 @@ def make_checkout(built: Path, docker_host: str, tmp_path_factory: pytest.TempPa
 
     Images are there already. Whatever a stack leaves is removed at the end of the session.
     """
+    # On an engine that is shared, another session's stacks and addresses must not be in the way.
+    session = secrets.token_hex(2) if os.environ.get(REUSED) else ""
     numbers = count(1)
+    pools = iter(random.sample(range(100, 200), 100) if session else range(210, 255))
     with contextlib.ExitStack() as cleanup:
 
         def make(stack: str | None = None, **settings: object) -> Checkout:
@@ -80,9 +85,11 @@ def make_checkout(built: Path, docker_host: str, tmp_path_factory: pytest.TempPa
             (root / ".local" / "images.json").write_bytes((built / ".local" / "images.json").read_bytes())
             defaults: dict[str, object] = {
                 "edge": {"https_port": free_port(), "http_port": free_port()},
-                "network": {"pool": f"10.{210 + number}.0.0/16"},
+                "network": {"pool": f"10.{next(pools)}.0.0/16"},
             }
-            checkout = Checkout(root, stack=stack or f"test-{number}", host=docker_host, settings=defaults | settings)
+            checkout = Checkout(
+                root, stack=stack or f"test-{session}{number}", host=docker_host, settings=defaults | settings
+            )
             cleanup.callback(checkout.remove)
             return checkout
 

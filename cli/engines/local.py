@@ -14,6 +14,8 @@ from cli.local_engine import display
 from cli.local_engine.errors import StackMissingError
 from cli.stack import PROJECT
 
+SERVICE = "docker:index/service:Service"
+
 
 class LocalEngine(Engine):
     name: ClassVar[str] = "local-engine"
@@ -119,13 +121,17 @@ def _translated() -> Iterator[None]:
 
 
 def _progress() -> Callable[[local_engine.Event], None]:
-    """A line for each thing that begins, ends or fails. Of a failure only its first line: all of it ends the command."""
+    """A line for each thing that ends or fails, and for a service when it begins: only those take their time.
+
+    Of a failure only the first line is shown here; all of it is the command's last word.
+    """
     show = display.Progress(terminal.err)
 
     def listen(event: local_engine.Event) -> None:
         if isinstance(event, local_engine.Failed):
             event = replace(event, message=event.message.partition("\n")[0])
-        show(event)
+        if not isinstance(event, local_engine.Started) or event.step.type == SERVICE:
+            show(event)
 
     return listen
 

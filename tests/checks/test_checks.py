@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.checkout import ROOT, tracked_files
+
 SHELL_SHEBANGS = (b"#!/bin/sh", b"#!/usr/bin/env bash", b"#!/bin/bash")
 
 
@@ -16,17 +17,6 @@ def judged(*command: str, cwd: Path = ROOT) -> None:
     result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         pytest.fail(f"{' '.join(command[:4])} ...\n{result.stdout}{result.stderr}", pytrace=False)
-
-
-def tracked() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def test_ruff_finds_nothing() -> None:
@@ -42,16 +32,16 @@ def test_types_hold_under_mypy_strict() -> None:
 
 
 def test_shellcheck_finds_nothing() -> None:
-    scripts = [path for path in tracked() if path.read_bytes().startswith(SHELL_SHEBANGS)]
-    assert ROOT / "grocery" in scripts, "the launcher is among the scripts that are looked at"
+    scripts = [path for path in tracked_files() if (ROOT / path).read_bytes().startswith(SHELL_SHEBANGS)]
+    assert Path("grocery") in scripts, "the launcher is among the scripts that are looked at"
     judged(str(Path(sys.executable).with_name("shellcheck")), *map(str, scripts))
 
 
 def test_no_file_is_too_long_to_be_read() -> None:
     """Past this a module is several modules."""
     long = {
-        str(path.relative_to(ROOT)): lines
-        for path in tracked()
-        if path.suffix == ".py" and (lines := len(path.read_text().splitlines())) > 700
+        str(path): lines
+        for path in tracked_files()
+        if path.suffix == ".py" and (lines := len((ROOT / path).read_text().splitlines())) > 700
     }
     assert not long, "split these modules"

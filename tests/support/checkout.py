@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import socket
@@ -23,20 +24,23 @@ COMMAND_SECONDS = 600
 
 def copy_of_the_tree(target: Path) -> Path:
     """What git tracks or would track, with this checkout's Python environment; nothing of `.local`."""
+    for name in tracked_files():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
+    (target / ".venv").symlink_to(ROOT / ".venv")
+    return target
+
+
+def tracked_files(under: str = ".") -> list[Path]:
+    """What git tracks or would track in this checkout, as paths relative to its root."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", under],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    for name in filter(None, listed.stdout.split("\0")):
-        source = ROOT / name
-        if source.is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target / name)
-    (target / ".venv").symlink_to(ROOT / ".venv")
-    return target
+    return [Path(name) for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def free_port() -> int:
@@ -72,6 +76,12 @@ class Checkout:
         self.stack = stack
         self.host = host
         self.write_settings({**settings, "target": {"host": host, **_group(settings, "target")}})
+
+    def called(self, stack: str) -> Checkout:
+        """Another stack of the same tree, its file left as it is (or absent)."""
+        other = copy.copy(self)
+        other.stack = stack
+        return other
 
     @property
     def file(self) -> Path:

@@ -1,0 +1,62 @@
+"""One running stack that most tests look at; a test that breaks things takes a stack of its own (fixture `stack`)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from itertools import cycle
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from cli.engine_host import Api
+from tests.conftest import MakeCheckout
+from tests.e2e.browsing import PATIENCE_MS, Join, Person, launch, register
+from tests.support.checkout import Checkout
+
+# Tests ask more often than people; the limits are raised by configuration, nothing is exempt from them.
+UNLIMITED = {"rate": "10000r/s", "burst": 10000}
+SETTINGS = {
+    "auth_server": {"rate_limit_requests": 1_000_000},
+}
+
+
+@pytest.fixture(scope="session")
+def running(make_checkout: MakeCheckout) -> Checkout:
+    """A stack that is up, shared by every test of the session; each leaves it as it found it."""
+    checkout = make_checkout(**SETTINGS)
+    checkout.configure(edge={"rate_limits": dict.fromkeys(("general", "api", "auth"), UNLIMITED)})
+    checkout.up()
+    return checkout
+
+
+@pytest.fixture
+def api(docker_host: str, running: Checkout) -> Iterator[Api]:
+    with running.api() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def browsers(running: Checkout) -> Iterator[list[Browser]]:
+    """Two browsers of their own processes and profiles."""
+    with sync_playwright() as playwright:
+        started = [launch(playwright, running) for _ in range(2)]
+        yield started
+        for browser in started:
+            browser.close()
+
+
+@pytest.fixture
+def join(running: Checkout, browsers: list[Browser]) -> Iterator[Join]:
+    """Somebody new, logged in, at the next browser, with nothing in it of whoever was there before: join("Ada")."""
+    free = cycle(browsers)
+    with contextlib.ExitStack() as leaving:
+
+        def come(name: str) -> Person:
+            context = leaving.enter_context(next(free).new_context(viewport={"width": 1100, "height": 800}))
+            context.set_default_timeout(PATIENCE_MS)
+            person = Person(context, running.url, register(running, name))
+            person.log_in()
+            return person
+
+        yield come
