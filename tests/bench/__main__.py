@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,19 +34,26 @@ def main() -> int:
     arguments = parser.parse_args()
     chosen = [name for name in PARTS if name in (arguments.parts or PARTS)]
     began, busy = time.monotonic(), os.getloadavg()[0]
-    sections = []
+    sections: list[Section] = []
+    failed: list[str] = []
     with open_stand() as stand:
         if "fresh" not in chosen:
             stand.checkout.up()
         for name in chosen:
             terminal.step(f"measuring: {name}")
-            sections.append(PARTS[name](stand))
+            try:
+                sections.append(PARTS[name](stand))
+            except Exception:  # what else there is to measure is still worth having
+                traceback.print_exc()
+                failed.append(name)
         circumstances = _circumstances(stand, busy, time.monotonic() - began)
     if arguments.json:
         terminal.show_json(report.as_json(sections, circumstances))
     else:
         report.render(sections, circumstances, Console(highlight=False))
-    return 0
+    if failed:
+        terminal.say(f"[bold red]not measured:[/] {', '.join(failed)} (what went wrong is above)")
+    return 1 if failed else 0
 
 
 def _circumstances(stand: Stand, busy: float, seconds: float) -> dict[str, Any]:

@@ -121,17 +121,21 @@ def _pair(
     with contextlib.ExitStack() as cleanup:
         pages = []
         for who in ("writer", "reader"):
-            browser = cleanup.enter_context(_browser(playwright, inside=inside, rules=rules))
+            browser = cleanup.enter_context(browser_of(playwright, inside=inside, rules=rules))
             email = register(stand, f"{name}-{who}")
-            pages.append((_log_in(browser, stand, email, straight=rules is not None), email))
+            page = log_in(browser, stand.checkout.url, email, bypass_csp=rules is not None)
+            if rules is not None:
+                _go_straight(page, stand.checkout.url)
+            pages.append((page, email))
         (writer, _), (reader, invited) = pages
-        _share(writer, reader, invited, f"Bench {name}")
+        share(writer, reader, invited, f"Bench {name}")
         reader.evaluate(WATCH)
         yield Pair(writer=writer, reader=reader, name=name)
 
 
 @contextlib.contextmanager
-def _browser(playwright: Playwright, *, inside: Sequence[str], rules: str | None) -> Iterator[Browser]:
+def browser_of(playwright: Playwright, *, inside: Sequence[str] = (), rules: str | None = None) -> Iterator[Browser]:
+    """A headless Chromium of its own. inside: the command that enters another network; rules: where names lead."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise RuntimeError("chromium is not installed: apt-get install chromium")
@@ -152,42 +156,57 @@ def _browser(playwright: Playwright, *, inside: Sequence[str], rules: str | None
             browser.close()
 
 
-def _log_in(browser: Browser, stand: Stand, email: str, *, straight: bool) -> Page:
-    context = browser.new_context(ignore_https_errors=True, bypass_csp=straight, service_workers="block")
+def log_in(
+    browser: Browser, url: str, email: str, *, bypass_csp: bool = False, size: tuple[int, int] = (1000, 800)
+) -> Page:
+    """A page of a person who has just logged in and is connected."""
+    context = browser.new_context(
+        ignore_https_errors=True,
+        bypass_csp=bypass_csp,
+        service_workers="block",
+        viewport={"width": size[0], "height": size[1]},
+    )
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    page.goto(stand.checkout.url)
+    page.goto(url)
     page.get_by_test_id("auth-email").fill(email)
     page.get_by_test_id("auth-password").fill(PASSWORD)
     page.get_by_test_id("auth-submit").click()
-    connection = page.get_by_test_id("connection")
-    expect(connection).to_be_visible(timeout=PATIENCE_MS)
-    if straight:
-        # A socket without TLS is another site to the browser, and these cookies are for this one only.
-        cookies = context.cookies(stand.checkout.url)
-        context.add_cookies(
-            [
-                {
-                    "name": cookie["name"],
-                    "value": cookie["value"],
-                    "url": stand.checkout.url,
-                    "httpOnly": True,
-                    "secure": True,
-                    "sameSite": "None",
-                }
-                for cookie in cookies
-                if cookie["path"] == "/"
-            ]
-        )
-        context.add_init_script(STRAIGHT_AT_ZERO)
-        page.reload()
-    expect(connection).to_have_attribute("data-state", "connected", timeout=PATIENCE_MS)
+    _expect_connected(page)
     return page
 
 
-def _share(owner: Page, member: Page, email: str, name: str) -> None:
+def _go_straight(page: Page, url: str) -> None:
+    """The page again, with its socket at zero-cache itself."""
+    # A socket without TLS is another site to the browser, and these cookies are for this one only.
+    page.context.add_cookies(
+        [
+            {
+                "name": cookie["name"],
+                "value": cookie["value"],
+                "url": url,
+                "httpOnly": True,
+                "secure": True,
+                "sameSite": "None",
+            }
+            for cookie in page.context.cookies(url)
+            if cookie["path"] == "/"
+        ]
+    )
+    page.context.add_init_script(STRAIGHT_AT_ZERO)
+    page.reload()
+    _expect_connected(page)
+
+
+def _expect_connected(page: Page) -> None:
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "connected", timeout=PATIENCE_MS)
+
+
+def share(owner: Page, member: Page, email: str, name: str) -> None:
+    """A new list of the owner that the member has joined; both have it open."""
     owner.get_by_test_id("new-list-name").fill(name)
     owner.get_by_test_id("new-list-submit").click()
+    expect(owner.get_by_test_id("list-title")).to_have_text(name, timeout=PATIENCE_MS)
     owner.get_by_test_id("share-open").click()
     owner.get_by_test_id("share-email").fill(email)
     owner.get_by_test_id("share-submit").click()
