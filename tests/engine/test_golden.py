@@ -65,7 +65,7 @@ PROGRAMS_OWN = ("10.190.213.0/24", "10.190.213.1")
 
 
 def normal(value: Value, key: str = "") -> Value:
-    """A recorded or a saved value, reduced to what must be equal: without the order of sets, ids, times, random values."""
+    """A recorded or a saved value, reduced to what must be equal: no order of sets, ids, times, random values."""
     if isinstance(value, Secret):
         return {"<secret>": normal(value.value, key)}
     if isinstance(value, dict):
