@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from cli.engine_host import Api
 from tests.conftest import MakeCheckout
-from tests.e2e.browsing import PATIENCE_MS, Join, Person, launch, register
+from tests.e2e.browsing import Join, come, launch
 from tests.support.checkout import Checkout
 
 # Tests ask more often than people; the limits are raised by configuration, nothing is exempt from them.
@@ -51,12 +51,4 @@ def join(running: Checkout, browsers: list[Browser]) -> Iterator[Join]:
     """Somebody new, logged in, at the next browser, with nothing in it of whoever was there before: join("Ada")."""
     free = cycle(browsers)
     with contextlib.ExitStack() as leaving:
-
-        def come(name: str) -> Person:
-            context = leaving.enter_context(next(free).new_context(viewport={"width": 1100, "height": 800}))
-            context.set_default_timeout(PATIENCE_MS)
-            person = Person(context, running.url, register(running, name))
-            person.log_in()
-            return person
-
-        yield come
+        yield lambda name: come(leaving, next(free), running, name)

@@ -1,0 +1,163 @@
+"""People in browsers of their own, using the application by what they see there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
+
+from tests.support.checkout import Checkout
+from tests.support.people import PASSWORD
+from tests.support.people import Person as Account
+
+PATIENCE_MS = 15_000
+"""For what takes milliseconds when nothing is wrong and the machine is idle."""
+RECOVERY_MS = 120_000
+"""For what waits for a service to come back, and for the page's own pause between two attempts (at most 30 s)."""
+
+
+def session(checkout: Checkout, **options: Any) -> httpx.Client:  # noqa: ANN401 - whatever httpx takes
+    """A client that trusts the stack's own authority and nobody else, and says it comes from the application's page."""
+    trust = ssl.create_default_context(cafile=str(checkout.ca_file))
+    headers = {"Origin": checkout.url}
+    return httpx.Client(base_url=checkout.url, verify=trust, headers=headers, timeout=30, trust_env=False, **options)
+
+
+def register(checkout: Checkout, name: str) -> Account:
+    account = Account(checkout, name)
+    account.register()
+    return account
+
+
+def log_in(client: httpx.Client, account: Account) -> None:
+    """The client has the account's cookies from now on."""
+    answer = client.post("/api/auth/login", json={"email": account.email, "password": PASSWORD})
+    assert answer.status_code == httpx.codes.OK, f"logging in answers {answer.status_code}: {answer.text}"
+
+
+def launch(playwright: Playwright, checkout: Checkout) -> Browser:
+    """A headless browser that trusts the edge's certificate.
+
+    The certificate is verified here against the stack's authority and then pinned: unlike a browser told to ignore
+    certificate errors, this one treats the page as secure, so that its service worker runs too.
+    """
+    return playwright.chromium.launch(
+        executable_path=shutil.which("chromium"),
+        args=["--no-sandbox", f"--ignore-certificate-errors-spki-list={_pin(checkout)}"],
+    )
+
+
+def _pin(checkout: Checkout) -> str:
+    """The hash of the public key of the edge's certificate, once that has been verified."""
+    trust = ssl.create_default_context(cafile=str(checkout.ca_file))
+    address = urlsplit(checkout.url)
+    with (
+        socket.create_connection((address.hostname, address.port or 443), timeout=10) as plain,
+        trust.wrap_socket(plain, server_hostname=address.hostname) as secured,
+    ):
+        certificate = x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+class Person:
+    """Somebody at the application's page, doing what people do there by what they see there."""
+
+    def __init__(self, context: BrowserContext, url: str, account: Account) -> None:
+        self.context = context
+        self.url = url
+        self.account = account
+        self.page: Page = context.new_page()
+
+    def see(self, testid: str) -> Locator:
+        return self.page.get_by_test_id(testid)
+
+    def log_in(self) -> None:
+        self.page.goto(self.url)
+        self.fill_in_login()
+
+    def fill_in_login(self) -> None:
+        self.see("auth-email").fill(self.account.email)
+        self.see("auth-password").fill(PASSWORD)
+        self.see("auth-submit").click()
+        expect(self.see("user-name")).to_have_text(self.account.name, timeout=PATIENCE_MS)
+
+    def expect_connection(self, state: str, *, timeout: int = PATIENCE_MS) -> None:
+        expect(self.see("connection")).to_have_attribute("data-state", state, timeout=timeout)
+
+    # --- lists ---
+
+    def make_list(self, name: str) -> str:
+        """The id of the new list, which is open afterwards."""
+        self.see("new-list-name").fill(name)
+        self.see("new-list-submit").click()
+        expect(self.see("list-title")).to_have_text(name, timeout=PATIENCE_MS)
+        found = self.see("list").get_attribute("data-list-id")
+        assert found, "an open list names its id"
+        return found
+
+    def open_list(self, list_id: str) -> None:
+        self.page.goto(f"{self.url}/lists/{list_id}")
+
+    def invite(self, other: Person) -> None:
+        self.see("share-open").click()
+        self.see("share-email").fill(other.account.email)
+        self.see("share-submit").click()
+        expect(self.page.locator(f"[data-email='{other.account.email}']")).to_be_visible(timeout=PATIENCE_MS)
+        self.see("dialog-close").click()
+
+    def accept(self, list_id: str) -> None:
+        """Joins a list by its invitation, and opens it."""
+        invitation = self.page.locator(f"[data-testid=invitation][data-list-id='{list_id}']")
+        invitation.get_by_test_id("invitation-accept").click()
+        self.link(list_id).click()
+
+    def link(self, list_id: str) -> Locator:
+        """Where the list stands among one's lists."""
+        return self.page.locator(f"[data-testid=list-link][data-list-id='{list_id}']")
+
+    # --- items of the open list ---
+
+    def item(self, name: str) -> Locator:
+        named = self.page.get_by_test_id("item-name").get_by_text(name, exact=True)
+        return self.see("item").filter(has=named)
+
+    def add(self, name: str, quantity: str = "") -> None:
+        self.see("item-name-input").fill(name)
+        self.see("item-quantity-input").fill(quantity)
+        self.see("item-add").click()
+
+    def rename_item(self, old: str, new: str, quantity: str) -> None:
+        self.item(old).get_by_test_id("item-edit").click()
+        self.see("item-edit-name").fill(new)
+        self.see("item-edit-quantity").fill(quantity)
+        self.see("item-save").click()
+
+    def expect_item(self, name: str, *, checked: bool = False, timeout: int = PATIENCE_MS) -> None:
+        expect(self.item(name)).to_have_attribute("data-checked", str(checked).lower(), timeout=timeout)
+
+    def expect_no_item(self, name: str) -> None:
+        expect(self.item(name)).to_have_count(0, timeout=PATIENCE_MS)
+
+
+Join = Callable[[str], Person]
+
+
+def come(leaving: ExitStack, browser: Browser, checkout: Checkout, name: str) -> Person:
+    """Somebody new, logged in, with nothing in the browser of whoever was there before."""
+    context = leaving.enter_context(browser.new_context(viewport={"width": 1100, "height": 800}))
+    context.set_default_timeout(PATIENCE_MS)
+    person = Person(context, checkout.url, register(checkout, name))
+    person.log_in()
+    return person

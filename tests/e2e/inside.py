@@ -1,0 +1,97 @@
+"""A stack looked at from the engine it runs on: its services, its containers, what is said and stored in them."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from cli.engine_host import STACK_LABEL, WORKLOAD_LABEL, Api
+from tests.support.checkout import Checkout
+from tests.support.looking import run_in, sql
+
+Found = dict[str, Any]
+"""What the engine's API tells about one object."""
+
+
+def containers(checkout: Checkout, workload: str | None = None, *, stopped: bool = False) -> list[Found]:
+    """The containers of a workload, or of the whole stack; newest first."""
+    labels = [f"{STACK_LABEL}={checkout.stack}"] + ([f"{WORKLOAD_LABEL}={workload}"] if workload else [])
+    with checkout.api() as api:
+        found = api.containers(filters={"label": labels}, all=stopped)
+        return [api.inspect_container(entry["Id"]) for entry in found]
+
+
+def workload_of(found: Found) -> str:
+    return str(found["Config"]["Labels"][WORKLOAD_LABEL])
+
+
+def execute(checkout: Checkout, workload: str, *command: str) -> tuple[int, str]:
+    """Runs a program in the workload's container: its exit code, and all it printed."""
+    with checkout.api() as api:
+        code, printed = run_in(api, checkout.stack, workload, *command)
+    return code, printed.strip()
+
+
+def succeed(checkout: Checkout, workload: str, *command: str) -> str:
+    code, printed = execute(checkout, workload, *command)
+    assert code == 0, f"in {workload}: {' '.join(command)} ended with {code}: {printed}"
+    return printed
+
+
+def ask_database(checkout: Checkout, statement: str) -> str:
+    """The rows of a statement, as the administrator over the database's own socket; columns apart by |."""
+    with checkout.api() as api:
+        return sql(api, checkout.stack, statement)
+
+
+def logs(checkout: Checkout, container_id: str) -> str:
+    with checkout.api() as api:
+        said: bytes = api.logs(container_id, stdout=True, stderr=True)
+    return said.decode(errors="replace")
+
+
+@contextmanager
+def derived(
+    checkout: Checkout, image: str, *, files: Mapping[str, str] | None = None, command: Sequence[str] | None = None
+) -> Iterator[str]:
+    """An image like `image` with more files, or another command; a release that went wrong. Its id."""
+    with checkout.api() as api:
+        draft = api.create_container(image)["Id"]
+        try:
+            if files:
+                api.put_archive(draft, "/", _archive(files))
+            changes = [f"CMD {_exec_form(command)}"] if command else []
+            made = str(api.commit(draft, changes=changes)["Id"])
+        finally:
+            api.remove_container(draft, force=True)
+    try:
+        yield made
+    finally:
+        with checkout.api() as api:
+            _forget(api, made)
+
+
+def _forget(api: Api, image: str) -> None:
+    """Containers of tasks that ended keep their image for as long as Swarm remembers them."""
+    for entry in api.containers(all=True, filters={"ancestor": image}):
+        api.remove_container(entry["Id"], force=True)
+    api.remove_image(image, force=True)
+
+
+def _exec_form(command: Sequence[str]) -> str:
+    return json.dumps(list(command))
+
+
+def _archive(files: Mapping[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.size = len(text.encode())
+            entry.mode = 0o644
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
