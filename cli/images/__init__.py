@@ -18,8 +18,6 @@ from cli.images.docker import Docker
 from cli.images.recipes import RECIPES, SHIPPED, ImageError, Inputs, Recipe, inputs, tag
 from cli.images.report import BuildReport, BuiltImage, load, render
 
-_missing = missing
-
 __all__ = [
     "RECIPES",
     "SHIPPED",

@@ -170,6 +170,15 @@ def until_healthy(container: Container, seconds: float = 60) -> None:
         raise AssertionError(f"{error}; its log:\n{logs(container)}") from None
 
 
-def until_exit(container: Container, seconds: int = 60) -> int:
-    """Waits for the container to stop by itself; its exit code."""
-    return int(container.wait(timeout=seconds)["StatusCode"])
+def until_exit(container: Container, seconds: float = 60) -> int:
+    """Waits for the container to stop by itself; its exit code. On failure shows the container's log."""
+
+    def stopped() -> bool:
+        container.reload()
+        return container.status == "exited"
+
+    try:
+        until(stopped, "stopped by itself", seconds)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; its log:\n{logs(container)}") from None
+    return int(container.attrs["State"]["ExitCode"])
