@@ -272,7 +272,7 @@ class Migrations(_Model):
 
 
 class AuthServer(_Model):
-    """The application's API; another Grocery List's server runs here too (docs: the contract of images)."""
+    """The application's API, or the one of another Grocery List that keeps to the same routes and variables."""
 
     replicas: Annotated[int, Field(ge=1, le=50)] = 1
     memory: Annotated[Bytes, _at_least("64MiB")] = 256 << 20

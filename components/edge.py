@@ -80,7 +80,7 @@ class Edge(pulumi.ComponentResource):
             networks=network.attach(NetworkName.EDGE, NetworkName.APP),
             update=StopFirst(because="two tasks cannot hold the same port of a node"),
             metrics=NoMetrics(because="its figures are on a status page inside the container"),
-            # The watcher itself ends after 8 s at most.
+            # The watcher itself ends within seconds, whatever is still open.
             stop_grace=40,
             env={},
             volumes=(

@@ -12,6 +12,9 @@ MIB = 1 << 20
 _ZERO_CACHE_OTHERS = 16
 # Administration, migrations, monitoring and backups.
 _RESERVED = 14
+# A change of the limit restarts the server: it grows in steps, so that one replica more of the API does not.
+_CONNECTIONS_STEP = 50
+_FEWEST_CONNECTIONS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,20 +28,22 @@ class Server:
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """Figures derived from a Server; sizes in MiB."""
+    """Figures derived from a Server; sizes in MiB where the name does not say otherwise."""
 
     max_connections: int
     shared_buffers: int
     effective_cache_size: int
     maintenance_work_mem: int
-    work_mem: int
+    work_mem_kib: int
     max_wal_size: int
     max_slot_wal_keep_size: int
 
 
 def connections(*, api_replicas: int, api_pool: int, cvr: int, change: int) -> int:
-    """All the connections the stack may hold at once, the second task during an update of the API included."""
-    return (api_replicas + 1) * api_pool + cvr + change + _ZERO_CACHE_OTHERS + _RESERVED
+    """A limit above all the connections the stack may hold at once, the second task during an update of the API
+    included."""
+    needed = (api_replicas + 1) * api_pool + cvr + change + _ZERO_CACHE_OTHERS + _RESERVED
+    return max(_FEWEST_CONNECTIONS, -(-needed // _CONNECTIONS_STEP) * _CONNECTIONS_STEP)
 
 
 def tune(server: Server) -> Tuning:
@@ -51,12 +56,14 @@ def tune(server: Server) -> Tuning:
     memory = server.memory // MIB
     disk = server.disk // MIB
     shared_buffers = memory // 4
+    maintenance_work_mem = max(16, min(memory // 16, 1024))
+    rest = memory - shared_buffers - maintenance_work_mem
     return Tuning(
         max_connections=server.connections,
         shared_buffers=shared_buffers,
         effective_cache_size=memory * 3 // 4,
-        maintenance_work_mem=max(16, min(memory // 16, 1024)),
-        work_mem=max(1, min((memory - shared_buffers) // (server.connections * 3), 64)),
+        maintenance_work_mem=maintenance_work_mem,
+        work_mem_kib=min(rest * 1024 // server.connections, 64 * 1024),
         max_wal_size=max(128, min(disk // 10, 4096)),
         max_slot_wal_keep_size=disk // 4,
     )

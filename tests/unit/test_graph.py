@@ -602,6 +602,13 @@ def test_the_auth_server_is_given_what_the_settings_may_not_override(updated: Re
     assert set(run_environment(updated)) == AUTH_SERVER_ENVIRONMENT
 
 
+def test_more_replicas_of_the_api_leave_the_database_alone(local: Recording) -> None:
+    scaled = record("local", {"auth_server": {"replicas": 2}}, preview=False)
+    assert scaled.service("postgres").inputs == local.service("postgres").inputs
+    config = "local-postgres-postgresql-conf"
+    assert scaled.named(DOCKER_CONFIG, config).inputs == local.named(DOCKER_CONFIG, config).inputs
+
+
 def test_an_empty_database_is_made_only_on_the_first_day(local: Recording) -> None:
     environment = local.service("postgres").inputs["taskSpec"]["containerSpec"]["env"]
     assert environment == {"INITIALISE_UNTIL": "2026-11-24T08:00:00Z"}, "one day after the authority was made, in UTC"

@@ -304,11 +304,10 @@ def test_memory_is_shared_out_in_the_usual_proportions() -> None:
 
 @pytest.mark.parametrize("memory", [128 * MIB, 512 * MIB, GIB, 4 * GIB, 64 * GIB])
 def test_sorts_of_all_connections_fit_beside_the_shared_buffers(memory: int) -> None:
-    tuning = postgres.tune(postgres.Server(memory=memory, disk=10 * GIB, connections=60))
-    assert tuning.work_mem >= 1
-    assert tuning.shared_buffers + 60 * tuning.work_mem + tuning.maintenance_work_mem <= memory // MIB, (
-        "or it is killed"
-    )
+    tuning = postgres.tune(postgres.Server(memory=memory, disk=10 * GIB, connections=100))
+    assert tuning.work_mem_kib >= 64, "PostgreSQL's own minimum"
+    sorts = 100 * tuning.work_mem_kib // 1024
+    assert tuning.shared_buffers + sorts + tuning.maintenance_work_mem <= memory // MIB, "or it is killed"
 
 
 def test_a_standing_slot_cannot_fill_the_disk() -> None:
@@ -329,6 +328,15 @@ def test_connections_are_enough_for_everyone_at_once() -> None:
     during_an_update = (api.replicas + 1) * api.database_connections
     initial_sync = 13
     assert found >= during_an_update + zero.cvr_connections + zero.change_connections + initial_sync + 10
+
+
+def test_one_replica_more_does_not_restart_the_database() -> None:
+    limits = [postgres.connections(api_replicas=count, api_pool=10, cvr=5, change=3) for count in (1, 2, 3)]
+    assert len(set(limits)) == 1
+
+
+def test_many_replicas_are_given_their_connections() -> None:
+    assert postgres.connections(api_replicas=20, api_pool=10, cvr=5, change=3) >= 21 * 10 + 5 + 3 + 13
 
 
 def test_zero_cache_can_follow_the_log() -> None:
