@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
-from cli import images, terminal
+import httpx
+
+from cli import images, machine, terminal
 from cli.errors import GroceryError
+from cli.images.base import REGISTRY_PATIENCE
+
+REGISTRY = "https://registry-1.docker.io/v2/"
+BASE_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
 
 
 class BuildFailed(GroceryError):
@@ -21,6 +29,17 @@ def missing(root: Path, host: str) -> list[str]:
         raise _translated(error) from error
 
 
+def steps_before(names: Iterable[str]) -> list[machine.Step]:
+    """What the machine lacks to build these images: the maker of the base, where no registry has a finished one.
+
+    Raises MachineError when it is missing and this user cannot install it.
+    """
+    if "base" not in names or shutil.which("mmdebstrap") or _registry_answers():
+        return []
+    why = "the maker of the base image (no registry answers, so it is made here from Debian's archive)"
+    return [machine.install_step(BASE_PACKAGES, why=why)]
+
+
 def build(root: Path, host: str, *, fresh: bool = False) -> images.BuildReport:
     """Builds what is missing and writes `.local/images.json`; with `fresh` everything anew."""
     (root / ".local").mkdir(mode=0o700, exist_ok=True)
@@ -28,6 +47,15 @@ def build(root: Path, host: str, *, fresh: bool = False) -> images.BuildReport:
         return images.build(root, console=terminal.err, docker=_docker(host), fresh=fresh)
     except images.ImageError as error:
         raise _translated(error) from error
+
+
+def _registry_answers() -> bool:
+    """Any answer will do: the engine finds out the rest."""
+    try:
+        httpx.get(REGISTRY, timeout=REGISTRY_PATIENCE)
+    except (httpx.HTTPError, OSError):
+        return False
+    return True
 
 
 def _docker(host: str) -> images.Docker:

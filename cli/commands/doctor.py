@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import typer
 from rich.markup import escape
 
-from cli import debian, engine_host, machine, preflight, terminal
+from cli import building, debian, engine_host, machine, preflight, terminal
 from cli.engines import engine_of
 from cli.errors import ExitCode, GroceryError
 from cli.options import AsJson, StackName
@@ -65,13 +65,15 @@ def examine(stack: Stack) -> list[Finding]:
                 Finding(name="machine", ok=False, found=f"to do: {step.what}", next="./grocery prepare")
                 for step in steps
             ]
-        findings.append(_checked("machine", lambda: preflight.check_machine(stack)))
+        if engine_host.is_this_machine(host):
+            findings.append(_checked("memory, disk, ports", lambda: preflight.check_machine(stack)))
     else:
         with api:
             version = api.version()
             findings.append(Finding(name="docker engine", ok=True, found=f"{version['Version']} at {host}"))
             findings.append(_swarm(api, host))
             findings.append(_checked("memory, disk, ports", lambda: preflight.check_engine(stack, api)))
+            findings.append(_images(stack, host))
     findings.append(_engine(stack))
     for tier, programs in debian.TEST_PROGRAMS.items():
         lacking = debian.missing(programs)
@@ -95,6 +97,17 @@ def _swarm(api: engine_host.Api, host: str) -> Finding:
     if steps:
         return Finding(name="swarm", ok=False, found=f"to do: {steps[0].what}", next="./grocery prepare")
     return Finding(name="swarm", ok=True, found="active, this node holds the data")
+
+
+def _images(stack: Stack, host: str) -> Finding:
+    try:
+        missing = building.missing(stack.root, host)
+        steps = building.steps_before(missing)
+    except GroceryError as error:
+        return _lack("images", error)
+    if steps:
+        return Finding(name="images", ok=False, found=f"to do: {steps[0].what}", next="./grocery images build")
+    return Finding(name="images", ok=True, found=f"to build: {', '.join(missing)}" if missing else "all built")
 
 
 def _engine(stack: Stack) -> Finding:

@@ -50,7 +50,8 @@ def get_ready(stack: Stack, engine: Engine, *, yes: bool) -> bool:
     stack.passphrase()
     steps = machine.plan(host)
     # A new engine has none; which they are is found out again when they are built.
-    missing = building.missing(stack.root, host) if api else list(images.SHIPPED)
+    missing = building.missing(stack.root, host) if api else [recipe.name for recipe in images.RECIPES]
+    steps += building.steps_before(missing)
     if not steps and not missing:
         building.build(stack.root, host)
         return yes

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from cli import local_engine, terminal
 from cli.engines import Engine
-from cli.errors import ConfigError, ExitCode, GroceryError, UpdateFailed
+from cli.errors import Cancelled, ConfigError, ExitCode, GroceryError, UpdateFailed
 from cli.local_engine import display
 from cli.local_engine.errors import StackMissingError
 from cli.stack import PROJECT
@@ -115,6 +115,9 @@ def _translated() -> Iterator[None]:
         what, _, details = str(error).partition("\n")
         if error.exit_code == ExitCode.FAILED:
             raise UpdateFailed(what, details=details or None) from error
+        if error.exit_code == ExitCode.CANCELLED:
+            what = "stopped; what was under way has come to its end and is saved"
+            raise Cancelled(what, next="run the same command again to go on") from error
         translated = GroceryError(what, details=details or None)
         translated.exit_code = ExitCode(error.exit_code)
         raise translated from error

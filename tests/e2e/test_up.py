@@ -148,23 +148,20 @@ def test_the_database_verifies_and_refuses_by_the_stack_s_own_authority(running:
         "join pg_stat_ssl s using (pid) where a.usename in ('zero', 'api_a', 'api_b')",
     )
     assert connections == "trueTLSv1.3", "every client of the stack speaks TLS 1.3 to the database"
-    asked = "host=postgres dbname=grocery user=zero password=wrong sslmode={mode} sslrootcert={ca}"
-    right, _ = "verify-full", None
-    code, said = run_in(
-        api, running.stack, "migrations", "psql", asked.format(mode=right, ca="/etc/grocery/ca.crt"), "-c", "select 1"
-    )
-    assert code != 0
-    assert "password authentication failed" in said, f"verified, then asked for the password: {said}"
-    code, said = run_in(
-        api, running.stack, "migrations", "psql", asked.format(mode=right, ca="system"), "-c", "select 1"
-    )
-    assert code != 0
-    assert "certificate verify failed" in said, f"another authority is not believed: {said}"
-    code, said = run_in(
-        api, running.stack, "migrations", "psql", asked.format(mode="disable", ca="system"), "-c", "select 1"
-    )
-    assert code != 0
-    assert "no encryption" in said, f"without TLS nobody is let in: {said}"
+
+    def asking(options: str) -> str:
+        """What a client inside the stack, who does not know the password, is told."""
+        where = f"host=postgres dbname=grocery user=zero password=wrong {options}"
+        code, said = run_in(api, running.stack, "migrations", "psql", where, "-c", "select 1")
+        assert code != 0
+        return said
+
+    own = asking("sslmode=verify-full sslrootcert=/etc/grocery/ca.crt")
+    assert "password authentication failed" in own, f"the server was verified, then the password refused: {own}"
+    another = asking("sslmode=verify-full sslrootcert=system")
+    assert "certificate verify failed" in another, f"another authority is not believed: {another}"
+    plain = asking("sslmode=disable")
+    assert "no encryption" in plain, f"without TLS nobody is let in: {plain}"
 
 
 def test_only_the_edge_can_be_reached_from_outside(running: Checkout, api: Api) -> None:
