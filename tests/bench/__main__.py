@@ -50,10 +50,15 @@ def main() -> int:
     if arguments.json:
         terminal.show_json(report.as_json(sections, circumstances))
     else:
-        report.render(sections, circumstances, Console(highlight=False))
+        report.render(sections, circumstances, _console())
     if failed:
         terminal.say(f"[bold red]not measured:[/] {', '.join(failed)} (what went wrong is above)")
     return 1 if failed else 0
+
+
+def _console() -> Console:
+    """A table is not to be folded to the width of a terminal that is not there."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
 
 
 def _circumstances(stand: Stand, busy: float, seconds: float) -> dict[str, Any]:

@@ -52,8 +52,12 @@ def _processes(top: Mapping[str, Any]) -> list[int]:
 
 
 def _proportional(process: int) -> int:
-    """Bytes of memory the process holds, pages shared with others divided among them."""
-    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE)
+    """Bytes of memory the process holds, pages shared with others divided among them; 0 when it has just ended."""
+    try:
+        text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
     assert found, "the kernel tells the proportional set size of every process to root"
     return int(found[1]) * 1024
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import tempfile
@@ -21,7 +22,8 @@ TURNS = 4
 WRITES_A_TURN = 30
 WARM_UP = 5
 PAUSE_MS = 150
-PATIENCE_MS = 20_000
+PATIENCE_MS = 30_000
+LOGINS = 3
 AIM_P50_MS = 50
 AIM_P95_MS = 150
 
@@ -171,14 +173,21 @@ def log_in(
     page.goto(url)
     page.get_by_test_id("auth-email").fill(email)
     page.get_by_test_id("auth-password").fill(PASSWORD)
-    page.get_by_test_id("auth-submit").click()
+    for _ in range(LOGINS):
+        page.get_by_test_id("auth-submit").click()
+        # Straight after a start on a busy machine the first answer may be that there is none.
+        told = page.get_by_test_id("connection").or_(page.get_by_test_id("auth-error").filter(has_text=re.compile(".")))
+        expect(told).to_be_visible(timeout=PATIENCE_MS)
+        if page.get_by_test_id("connection").count():
+            break
     _expect_connected(page)
     return page
 
 
 def _go_straight(page: Page, url: str) -> None:
     """The page again, with its socket at zero-cache itself."""
-    # A socket without TLS is another site to the browser, and these cookies are for this one only.
+    # A socket without TLS is another site to the browser, and these cookies are for this one only: the same ones again,
+    # as those of a foreign site within this page.
     page.context.add_cookies(
         [
             {
@@ -188,6 +197,7 @@ def _go_straight(page: Page, url: str) -> None:
                 "httpOnly": True,
                 "secure": True,
                 "sameSite": "None",
+                "partitionKey": url.rpartition(":")[0],
             }
             for cookie in page.context.cookies(url)
             if cookie["path"] == "/"
