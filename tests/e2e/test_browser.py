@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -118,19 +119,18 @@ def test_a_query_that_a_stranger_made_up_tells_her_nothing(sharing: Sharing, joi
     sharing.ada.add("Surprise cake")
     sharing.ben.expect_item("Surprise cake")
     eve = join("Eve")
-    own = eve.make_list("Hers")
     eve.context.add_init_script(FORGERY)
     wire = Wire(eve)
-    for table, order in (("item", '[["id","asc"]]'), ("list", '[["id","asc"]]'), ("profile", '[["id","asc"]]')):
-        eve.page.goto(eve.url)
-        eve.expect_connection("connected")
-        asked = f'"ast":{{"table":"{table}","orderBy":{order}}},"ttl"'
+    for table in ("item", "list", "list_member", "profile"):
+        asked = f'"ast":{{"table":"{table}"}},"ttl"'
+        _forge(eve, (r'"name":"list\.byId","args":\[[^\]]*\],"ttl"', asked))
+        answered = len(_told(wire.received, "gotQueriesPatch"))
+        # The page asks for the list that its address names.
         eve.page.evaluate(
-            "rules => { window.forgery = rules }",
-            [[r'"name":"list\.byId","args":\[[^\]]*\],"ttl"', asked]],
+            "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }",
+            f"/lists/{uuid.uuid4()}",
         )
-        eve.link(own).click()
-        eve.page.wait_for_timeout(1500)
+        wire.wait_for("gotQueriesPatch", beyond=answered)
         assert _told(wire.sent, asked), "the forgery must have left her browser to prove anything"
     assert not _told(wire.received, "Surprise cake", "Saturday", sharing.list_id), "only known queries are answered"
 
@@ -155,7 +155,7 @@ def test_a_stranger_cannot_write_to_a_list_with_forged_mutations(
         eve.open_list(own_list)
         eve.expect_item("Bait")
         eve.expect_connection("connected")
-        eve.page.evaluate("rules => { window.forgery = rules }", [[own_list, sharing.list_id], [own_item, item_id]])
+        _forge(eve, (own_list, sharing.list_id), (own_item, item_id))
         wire.sent.clear()
         act()
         expect(eve.see("message")).to_contain_text("not yours to change", timeout=PATIENCE_MS)
@@ -301,13 +301,26 @@ class Wire:
     def __init__(self, person: Person) -> None:
         self.sent: list[str] = []
         self.received: list[str] = []
-        person.page.on("websocket", self._opened)
+        self._page = person.page
+        self._page.on("websocket", self._opened)
         person.page.reload()
         person.expect_connection("connected")
+
+    def wait_for(self, word: str, *, beyond: int) -> None:
+        """Until more than `beyond` messages with this word have arrived."""
+        end = time.monotonic() + PATIENCE_MS / 1000
+        while len(_told(self.received, word)) <= beyond:
+            assert time.monotonic() < end, f"nothing of the kind arrived; the last messages: {self.received[-3:]}"
+            self._page.wait_for_timeout(50)
 
     def _opened(self, socket: WebSocket) -> None:
         socket.on("framesent", lambda frame: self.sent.append(str(frame)))
         socket.on("framereceived", lambda frame: self.received.append(str(frame)))
+
+
+def _forge(person: Person, *rules: tuple[str, str]) -> None:
+    """From now on the page's messages leave with every match of a pattern replaced."""
+    person.page.evaluate("rules => { window.forgery = rules }", [list(rule) for rule in rules])
 
 
 def _told(frames: list[str], *words: str) -> list[str]:
