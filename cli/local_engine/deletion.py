@@ -66,8 +66,7 @@ def _delete(
     emit: Callable[[Event], None],
     quiet: bool,
 ) -> None:
-    op = Op.FORGET if resource.retain_on_delete else Op.DELETE
-    step = Step(op=op, urn=resource.urn, type=resource.type, parent=resource.parent)
+    step = deletion_step(resource)
     acts = resource.custom and not resource.is_provider
     started = time.monotonic()
     pending = Pending(kind="deleting", resource=resource)
@@ -98,3 +97,8 @@ def _delete(
         save()
     if acts and not quiet:
         emit(Finished(step=step, seconds=time.monotonic() - started))
+
+
+def deletion_step(resource: Resource) -> Step:
+    op = Op.FORGET if resource.retain_on_delete else Op.DELETE
+    return Step(op=op, urn=resource.urn, type=resource.type, parent=resource.parent)

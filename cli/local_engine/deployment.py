@@ -8,12 +8,13 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from . import registry
-from .deletion import delete_all
+from .decision import Decision, changed_values, decide, foretell, is_forced, secretive
+from .deletion import delete_all, deletion_step
 from .errors import LocalEngineError, ProviderError, RolledBackError, UnsupportedError, UsageError
 from .model import (
     STACK_TYPE,
@@ -21,7 +22,6 @@ from .model import (
     Event,
     Failed,
     Finished,
-    Message,
     Op,
     Pending,
     Registration,
@@ -33,22 +33,9 @@ from .model import (
     urn_name,
 )
 from .providers.base import ResourceType
-from .schema import Change, complete, differences, matches, names_property, parse_path, refuse_unknown, restore
+from .schema import refuse_unknown
 from .state import State
-from .wire import UNKNOWN, Properties, Secret, Unknown, Value, contains, keep_secrets, mask, reveal, walk
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What one registration comes to. `inputs` hold the physical name; `planned` is complete and without secrets."""
-
-    op: Op
-    inputs: Properties
-    planned: Properties
-    changes: tuple[Change, ...] = ()
-    reasons: tuple[str, ...] = ()
-    autonamed: bool = False
-    delete_first: bool = False
+from .wire import Properties, Unknown, contains, reveal
 
 
 class Deployment:
@@ -96,8 +83,9 @@ class Deployment:
         kind = self._kind(registration.type, registration.provider)
         if not self._dry_run and contains(registration.inputs, Unknown):
             raise UsageError(f"{urn} has an input whose value is not known although everything before it was made")
-        decision = self._decide(urn, registration, kind, old)
-        return self._carry_out(urn, registration, kind, old, decision)
+        decision = decide(registration, kind, old, self._replaced_first.get(urn))
+        resource = self._carry_out(urn, registration, kind, old, decision)
+        return urn, resource.id, resource.outputs
 
     def register_outputs(self, urn: str, outputs: Properties) -> None:
         """Keep a component's outputs; the stack's own are saved only when everything succeeded."""
@@ -133,7 +121,8 @@ class Deployment:
             if old:
                 resource = replace(resource, outputs=old.outputs)
             self._keep(resource, old)
-            self.steps.append(_step(Op.SAME if old else Op.CREATE, urn, registration))
+            op = Op.SAME if old else Op.CREATE
+            self.steps.append(Step(op=op, urn=urn, type=registration.type, parent=registration.parent))
         return urn, "", {}
 
     def _register_provider(
@@ -143,12 +132,13 @@ class Deployment:
         refuse_unknown(schema, registration.inputs)
         inputs = {**registration.inputs, "version": registration.version}
         with self._lock:
-            changed = tuple(_changed_values(old.inputs, inputs)) if old else ()
-            op = Op.CREATE if not old else Op.UPDATE if changed else Op.SAME
+            changes = changed_values(old.inputs, inputs) if old else ()
+            op = Op.CREATE if not old else Op.UPDATE if changes else Op.SAME
+            decision = Decision(op=op, inputs=inputs, planned=inputs, changes=changes)
             resource_id = old.id if old else secrets.token_hex(16)
             resource = replace(_resource(urn, registration, inputs), id=resource_id, outputs=inputs)
             self._keep(resource, old)
-            self.steps.append(_step(op, urn, registration, changes=changed, inputs=mask(inputs)))
+            self.steps.append(decision.step(urn, registration))
         return urn, resource_id, inputs
 
     # Identity
@@ -195,63 +185,7 @@ class Deployment:
             raise UsageError(f"its provider {reference} was not registered")
         return registry.resource_type(type_, provider)
 
-    # Decisions
-
-    def _decide(self, urn: str, r: Registration, kind: ResourceType, old: Resource | None) -> Decision:
-        refuse_unknown(kind.schema, r.inputs)
-        inputs = dict(r.inputs)
-        for path in r.ignore_changes:
-            if not names_property(kind.schema, path):
-                raise UnsupportedError(f"ignore_changes path {path!r} names no property (list positions are not known)")
-            inputs = restore(inputs, old.inputs, path) if old else inputs
-        named = "name" in kind.schema.fields
-        autonamed = named and "name" not in inputs
-        fresh = {"name": f"{r.name}-{secrets.token_hex(4)[:7]}"} if autonamed else {}
-        if old is None:
-            inputs |= fresh
-            planned = complete(kind.schema, reveal(inputs))
-            needs = self._replaced_first.get(urn)
-            return Decision(
-                op=Op.REPLACE if needs else Op.CREATE,
-                inputs=inputs,
-                planned=planned,
-                reasons=(f"{urn_name(needs)} is replaced, which it needs",) if needs else (),
-                autonamed=autonamed,
-            )
-
-        kept = {"name": old.inputs["name"]} if autonamed and old.autonamed else fresh
-        outputs = reveal(old.outputs)
-        planned = complete(kind.schema, reveal(inputs | kept), outputs)
-        before = complete(kind.schema, outputs)
-        found = [c for c in differences(kind.schema, before, planned) if not matches(c.path, r.ignore_changes)]
-        changes = tuple(replace(c, replaces=c.replaces or matches(c.path, r.replace_on_changes)) for c in found)
-        reasons = [c.path for c in changes if c.replaces]
-        if old.provider.rpartition("::")[0] != r.provider.rpartition("::")[0]:
-            reasons.append("another provider")
-        if why := kind.renewal(outputs):
-            reasons.append(why)
-        if urn in self._replaced_first:
-            reasons.append(f"{urn_name(self._replaced_first[urn])} is replaced, which it needs")
-        shown = tuple(_shown(change, old.inputs, old.outputs, r.inputs) for change in changes)
-        if reasons:
-            inputs |= fresh
-            planned = complete(kind.schema, reveal(inputs))
-            same_name = named and not autonamed and inputs["name"] == old.inputs.get("name")
-            return Decision(
-                op=Op.REPLACE,
-                inputs=inputs,
-                planned=planned,
-                changes=shown,
-                reasons=tuple(reasons),
-                autonamed=autonamed,
-                # two objects cannot share an explicit name, so the old one goes first unless the program says otherwise
-                delete_first=same_name if r.delete_before_replace is None else r.delete_before_replace,
-            )
-        reasons = ["its last deployment did not come to an end"] if old.unsettled else []
-        op = Op.UPDATE if changes or old.unsettled else Op.SAME
-        return Decision(
-            op=op, inputs=inputs | kept, planned=planned, changes=shown, reasons=tuple(reasons), autonamed=autonamed
-        )
+    # Carrying out
 
     def _dependents_to_replace(self, root: Resource) -> list[Resource]:
         """Saved resources that must be replaced when `root` is, because an input that only comes from it forces it."""
@@ -259,41 +193,17 @@ class Deployment:
             saved = [r for r in self._state.resources if not r.delete and r.custom and not r.is_provider]
         waiting = [r for r in saved if r.urn not in self._registered]
         found = [root]
-        while forced := [r for r in waiting if self._is_forced(r, found)]:
+        while forced := [r for r in waiting if is_forced(r, self._kind(r.type, r.provider), found)]:
             found += forced
             waiting = [r for r in waiting if r not in forced]
         return found[1:]
 
-    def _is_forced(self, resource: Resource, gone: list[Resource]) -> bool:
-        """Whether losing what it got from the resources that are gone replaces this one."""
-        inputs = reveal(resource.inputs)
-        for lost in gone:
-            for key, urns in resource.property_dependencies.items():
-                if lost.urn in urns and key in inputs:
-                    inputs[key] = _without(inputs[key], lost)
-        if not contains(inputs, Unknown):
-            return False
-        schema, outputs = self._kind(resource.type, resource.provider).schema, reveal(resource.outputs)
-        changes = differences(schema, complete(schema, outputs), complete(schema, inputs, outputs))
-        return any(change.replaces and contains(change.new, Unknown) for change in changes)
-
-    # Carrying out
-
     def _carry_out(
         self, urn: str, r: Registration, kind: ResourceType, old: Resource | None, decision: Decision
-    ) -> tuple[str, str, Properties]:
+    ) -> Resource:
         wanted = replace(_resource(urn, r, decision.inputs), autonamed=decision.autonamed)
         if old:
-            wanted = replace(wanted, id=old.id, outputs=_secretive(wanted, old.outputs))
-        step = _step(
-            decision.op,
-            urn,
-            r,
-            changes=decision.changes,
-            reasons=decision.reasons,
-            inputs=mask(_without_chosen_name(decision)),
-            delete_first=decision.delete_first,
-        )
+            wanted = replace(wanted, id=old.id, outputs=secretive(wanted, old.outputs))
         first: list[Resource] = []
         if decision.op is Op.REPLACE and old:
             if r.protect:  # unprotecting and replacing in one go is allowed
@@ -303,31 +213,31 @@ class Deployment:
                 if dependent.protect:
                     raise _protected(dependent.urn, f"replaced, which the replacement of {urn_name(urn)} asks for")
                 self._replaced_first[dependent.urn] = urn
+        step = decision.step(urn, r)
         with self._lock:
             self.steps.append(step)
-            if self._dry_run:
-                return self._foretell(wanted, decision, kind)
-            if decision.op is Op.SAME and old:
+            if self._dry_run or decision.op is Op.SAME:
+                wanted = foretell(wanted, decision)
                 self._keep(wanted, old)
-                return urn, wanted.id, wanted.outputs
+                return wanted
         with self._acting(step):
             if decision.op is Op.UPDATE and old:
-                made = self._update(wanted, kind, old, decision)
-            else:
-                if first:
-                    delete_all(self._state, first, self._lock, self._save, self._emit, self._cancelled, quiet=True)
-                made = self._create(wanted, kind, decision)
-        return urn, made.id, made.outputs
+                return self._update(wanted, kind, old, decision)
+            if first:
+                delete_all(self._state, first, self._lock, self._save, self._emit, self._cancelled, quiet=True)
+            try:
+                return self._create(wanted, kind, decision)
+            except ProviderError as error:
+                if old and kind.converges and not first:
+                    raise ProviderError(f"{error}\n  the one it was to replace still serves") from error
+                raise
 
     def _create(self, wanted: Resource, kind: ResourceType, decision: Decision) -> Resource:
         wanted = replace(wanted, id="", outputs={})
         pending = Pending(kind="creating", resource=wanted)
         if kind.external:
             name = decision.planned["name"]
-            volume = wanted.type.endswith(
-                ":Volume"
-            )  # Docker hands out an existing volume under its name, as Pulumi accepts
-            if not decision.autonamed and not volume and kind.find(name):
+            if not decision.autonamed and not kind.adopts and kind.find(name):
                 raise ProviderError(
                     f"{name!r} exists already and was not made by this stack; remove it or choose another name"
                 )
@@ -342,7 +252,7 @@ class Deployment:
                     self._state.pending.remove(pending)
                     self._save()
             raise
-        made = replace(wanted, id=created.id, outputs=_secretive(wanted, created.outputs))
+        made = replace(wanted, id=created.id, outputs=secretive(wanted, created.outputs))
         with self._lock:
             if kind.external:
                 self._state.pending.remove(pending)
@@ -365,26 +275,12 @@ class Deployment:
                     self._state.put(replace(old, unsettled=True))
                 self._save()
             raise
-        made = replace(wanted, outputs=_secretive(wanted, outputs))
+        made = replace(wanted, outputs=secretive(wanted, outputs))
         with self._lock:
             self._state.pending.remove(pending)
             self._state.put(made)
             self._save()
         return made
-
-    def _foretell(self, wanted: Resource, decision: Decision, kind: ResourceType) -> tuple[str, str, Properties]:
-        """Outputs as far as they are known before the fact; the SDK takes what is missing for unknown."""
-        secret = dict.fromkeys(wanted.additional_secret_outputs, Secret(UNKNOWN))
-        given = {key: value for key, value in _without_chosen_name(decision).items() if value is not None}
-        if decision.op is Op.SAME:
-            resource_id, outputs = wanted.id, wanted.outputs
-        elif decision.op is Op.UPDATE:
-            resource_id = wanted.id
-            outputs = wanted.outputs | keep_secrets(wanted.inputs, {**decision.planned, **reveal(given)})
-        else:
-            resource_id, outputs = "", {**secret, **given}
-        self._state.put(replace(wanted, id=resource_id, outputs=outputs))
-        return wanted.urn, resource_id, outputs
 
     def _keep(self, resource: Resource, old: Resource | None) -> None:
         """Put a resource that needs no operation; a change of its options alone is saved at once."""
@@ -408,46 +304,6 @@ class Deployment:
         self._emit(Finished(step=step, seconds=time.monotonic() - started))
 
 
-def resolve_pending(state: State, emit: Callable[[Event], None]) -> bool:
-    """Find out what became of operations that were interrupted, by name; returns whether there were any.
-
-    A created object is taken into the state, a removed one leaves it; services are applied again by the next `up`.
-    """
-    interrupted = bool(state.pending)
-    for pending in list(state.pending):
-        resource = pending.resource
-        provider = state.live(resource.provider.rpartition("::")[0])
-        if provider is None:
-            raise UsageError(f"the provider of {resource.urn} is missing in the state")
-        kind = registry.resource_type(resource.type, provider)
-        if pending.kind == "creating":
-            name = reveal(resource.inputs)["name"]
-            found = kind.find(name)
-            outputs = kind.read(found, complete(kind.schema, reveal(resource.inputs))) if found else None
-            if found and outputs is not None:
-                state.supersede(resource.urn)
-                known = _secretive(resource, outputs)
-                taken = replace(resource, id=found, outputs=known, unsettled=kind.converges)
-                state.put(taken)
-                emit(
-                    Message(severity="info", text=f"{resource.name}: {name} was made by an interrupted run and is kept")
-                )
-        elif pending.kind == "updating":
-            live = state.live(resource.urn)
-            if live and kind.converges:
-                state.put(replace(live, unsettled=True))
-        elif kind.read(resource.id, reveal(resource.outputs)) is None:
-            for gone in [r for r in state.resources if r.urn == resource.urn and r.id == resource.id]:
-                state.remove(gone)
-        state.pending.remove(pending)
-    return interrupted
-
-
-def deletion_step(resource: Resource) -> Step:
-    op = Op.FORGET if resource.retain_on_delete else Op.DELETE
-    return Step(op=op, urn=resource.urn, type=resource.type, parent=resource.parent)
-
-
 def _resource(urn: str, r: Registration, inputs: Properties) -> Resource:
     return Resource(
         urn=urn,
@@ -465,28 +321,6 @@ def _resource(urn: str, r: Registration, inputs: Properties) -> Resource:
     )
 
 
-def _step(
-    op: Op,
-    urn: str,
-    r: Registration,
-    *,
-    changes: tuple[Change, ...] = (),
-    reasons: tuple[str, ...] = (),
-    inputs: Properties | None = None,
-    delete_first: bool = False,
-) -> Step:
-    return Step(
-        op=op,
-        urn=urn,
-        type=r.type,
-        parent=r.parent,
-        changes=changes,
-        reasons=reasons,
-        inputs=inputs or {},
-        delete_first=delete_first,
-    )
-
-
 def _protected(urn: str, what: str) -> UsageError:
     return UsageError(
         f"{urn_name(urn)} is protected and would be {what}. Keep it as it is; or, if that is really meant, "
@@ -499,47 +333,3 @@ def _exists(kind: ResourceType, name: str) -> bool:
         return kind.find(name) is not None
     except LocalEngineError:  # cannot be known now: the pending operation stays and is resolved by the next run
         return True
-
-
-def _secretive(resource: Resource, outputs: Mapping[str, Value]) -> Properties:
-    """Outputs with everything wrapped that is secret in the inputs or declared so."""
-    kept: Properties = keep_secrets(resource.inputs, outputs)
-    for key in resource.additional_secret_outputs:
-        if key in kept and not isinstance(kept[key], Secret):
-            kept[key] = Secret(kept[key])
-    return kept
-
-
-def _shown(change: Change, *sources: Mapping[str, Value]) -> Change:
-    """The change with its values masked when any source holds a secret at that place."""
-
-    def secret_at(value: Value, path: str) -> bool:
-        for step in parse_path(path):
-            if isinstance(value, Secret | list):  # lists may be ordered differently: one secret item counts for all
-                break
-            value = value.get(step) if isinstance(value, Mapping) and isinstance(step, str) else None
-        return contains(value, Secret)
-
-    if not any(secret_at(source, change.path) for source in sources):
-        return change
-    hidden = [value if value is None or value is UNKNOWN else "[secret]" for value in (change.old, change.new)]
-    return replace(change, old=hidden[0], new=hidden[1])
-
-
-def _without_chosen_name(decision: Decision) -> Properties:
-    """A name chosen for a new object is not shown or promised: an `up` chooses again."""
-    if decision.autonamed and decision.op in (Op.CREATE, Op.REPLACE):
-        return {key: value for key, value in decision.inputs.items() if key != "name"}
-    return decision.inputs
-
-
-def _without(value: Value, gone: Resource) -> Value:
-    """`value` with every mention of the object's id or name made unknown."""
-    mentions = {gone.id, reveal(gone.outputs).get("name")} - {"", None}
-    return walk(value, lambda leaf: UNKNOWN if isinstance(leaf, str) and leaf in mentions else leaf)
-
-
-def _changed_values(old: Mapping[str, Value], new: Mapping[str, Value]) -> Iterator[Change]:
-    for key in sorted({*old, *new}):
-        if reveal(old.get(key)) != reveal(new.get(key)):
-            yield Change(path=key, old=mask(old.get(key)), new=mask(new.get(key)))

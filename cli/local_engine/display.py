@@ -81,7 +81,8 @@ class Progress:
                 text = f"  [{style}]{sign} {escape(_label(step))}[/] {done} [dim]({seconds:.1f} s)[/]"
                 self._console.print(text, highlight=False)
             case Failed(step=step, message=message):
-                self._console.print(f"  [bold red]x {escape(_label(step))}[/] {escape(message)}", highlight=False)
+                first = message.splitlines()[0]  # the whole of it is in the error at the end
+                self._console.print(f"  [bold red]x {escape(_label(step))}[/] {escape(first)}", highlight=False)
             case Message(severity=severity, text=text):
                 style = "yellow" if severity == "warning" else "dim"
                 self._console.print(f"  [{style}]{escape(text)}[/]", highlight=False)

@@ -15,10 +15,11 @@ from pathlib import Path
 from types import FrameType
 
 from . import program, registry
-from .deletion import delete_all
-from .deployment import Deployment, deletion_step, resolve_pending
+from .deletion import delete_all, deletion_step
+from .deployment import Deployment
 from .errors import CancelledError, ChangesFoundError, UsageError
 from .model import STACK_TYPE, Event, Message, Op, Plan, Resource, Result, Step
+from .recovery import resolve_pending
 from .schema import complete, differences
 from .state import State, Store
 from .wire import Properties, keep_secrets, mask, reveal
@@ -69,15 +70,18 @@ def up(
     """
     started = time.monotonic()
     store = project.store()
-    with _interruptible() as cancelled, store.locked("up"):
+    with store.locked("up"):
         state = store.load() or State()
-        if resolve_pending(state, on_event):
-            store.save(state)
-        if not confirm(_preview(project, state, _ignore, cancelled)):
+        with _interruptible() as cancelled:
+            if resolve_pending(state, on_event):
+                store.save(state)
+            plan = _preview(project, state, _ignore, cancelled)
+        if not confirm(plan):
             raise CancelledError("declined; nothing was changed")
-        deployment = _deployment(project, state, on_event, cancelled, save=lambda: store.save(state))
-        program.run(project.program(), deployment, dry_run=False, cancelled=cancelled, show=_shower(on_event))
-        deployment.finish()
+        with _interruptible() as cancelled:
+            deployment = _deployment(project, state, on_event, cancelled, save=lambda: store.save(state))
+            program.run(project.program(), deployment, dry_run=False, cancelled=cancelled, show=_shower(on_event))
+            deployment.finish()
     return Result(steps=tuple(deployment.steps), outputs=deployment.stack_outputs, seconds=time.monotonic() - started)
 
 

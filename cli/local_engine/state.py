@@ -129,7 +129,6 @@ class Store:
     def save(self, state: State) -> None:
         """Replace the file (temporary name, fsync, rename), keeping its predecessor as the backup."""
         with self._saving:
-            self.prepare()
             sealer = self._sealer = self._sealer or Sealer(self._passphrase)
             deployment = {
                 "resources": [_write_resource(r, sealer) for r in state.resources],
@@ -143,23 +142,33 @@ class Store:
                 "checksum": _checksum(deployment),
                 "deployment": deployment,
             }
-            temporary = self.path.with_suffix(".tmp")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(document, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            if self.path.exists():
-                previous = self.backup.with_suffix(".tmp")
-                previous.unlink(missing_ok=True)
-                os.link(self.path, previous)
-                previous.replace(self.backup)
-            temporary.replace(self.path)
-            folder = os.open(self.folder, os.O_RDONLY)
             try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+                self._replace(json.dumps(document, indent=1))
+            except OSError as error:
+                raise StateError(
+                    f"the state cannot be saved to {self.path}: {error.strerror}. The last saved state is whole; "
+                    "make room or correct the permissions, then run the same command: it finds what was under way"
+                ) from error
+
+    def _replace(self, text: str) -> None:
+        self.prepare()
+        temporary = self.path.with_suffix(".tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if self.path.exists():
+            previous = self.backup.with_suffix(".tmp")
+            previous.unlink(missing_ok=True)
+            os.link(self.path, previous)
+            previous.replace(self.backup)
+        temporary.replace(self.path)
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def prepare(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -55,14 +55,14 @@ def test_killed_at_any_step_of_a_first_up_the_next_one_converges_without_orphans
 def test_killed_while_something_is_replaced_the_old_one_first_the_next_up_converges(make_stack: MakeStack) -> None:
     changed = PROGRAM.replace("explicit=True", "explicit=True, internal=True")
 
-    def replaced(boundary: int) -> Stack:
-        stack = make_stack()
+    def replaced(stack: Stack, boundary: int) -> bool:
         stack.up(PROGRAM)
-        assert killed_at(stack, boundary, changed), "the up came to its end"
-        return stack
+        return killed_at(stack, boundary, changed)
 
+    boundaries = [2, 4, 6, 8]
+    stacks = [make_stack() for _ in boundaries]
     with ThreadPoolExecutor(5) as pool:
-        list(pool.map(replaced, [1, 2, 4, 5, 7, 8]))
+        assert all(pool.map(replaced, stacks, boundaries)), "an up came to its end before its boundary"
 
 
 def test_killed_in_the_middle_of_an_update_the_next_up_applies_it_again_even_back_to_the_old_program(

@@ -82,7 +82,7 @@ def normal(value: Value, key: str = "") -> Value:
     if key in ("data", "result", "bcryptHash", "secret"):
         return f"<{len(value)} characters>"
     if key.startswith("publicKey") and not value.startswith("-----"):
-        return f"{value.split(' ')[0] if ' ' in value else value[:3]} <{len(value)} characters>"
+        return re.sub(r"[0-9A-Za-z+/=]{2,}$", "<random>", re.sub(r"([0-9a-f]{2}:){15}", "", value.strip()))
     value = re.sub(r"^/.*(?=/volumes/)", "<data-root>", value)
     value = re.sub(r"\n[A-Za-z0-9+/=\n]+\n", "\n<base64>\n", value)
     return re.sub(r"-[0-9a-f]{7}(?=$|/)", "-<random>", value)

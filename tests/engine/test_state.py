@@ -52,7 +52,7 @@ def test_a_save_that_is_cut_off_leaves_the_old_state(store: Store, monkeypatch: 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StateError, match=r"No space left on device\. The last saved state is whole"):
         store.save(State())
     assert store.require() == State(resources=[resource("old")])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cli import local_engine
 from cli.local_engine import LocalEngineError, Op
 from cli.local_engine.errors import OperationError, UsageError
 from cli.local_engine.wire import Secret
@@ -131,6 +132,25 @@ def test_a_service_that_never_comes_up_is_removed_again_and_the_rest_stays(stack
     assert stack.world.names("services") == [], "the broken service was left behind"
     assert len(stack.world.names("networks")) == 1, "what had succeeded must stay"
     assert stack.ops(stack.up(program.format("{}"))) == {"web": Op.CREATE}, "the next up goes on where this one stopped"
+
+
+def test_a_replacement_that_never_comes_up_leaves_the_one_it_was_to_replace_serving(stack: Stack) -> None:
+    program = "net = network()\nservice(env={{{}}}, networks=[{}], timeout='4s')"
+    stack.up(program.format("", ""))
+    serving = stack.world.running("web")
+    with pytest.raises(OperationError, match="the one it was to replace still serves"):
+        stack.up(program.format("'BROKEN': '1'", "net"))
+    assert stack.world.running("web") == serving
+    assert stack.ops(stack.preview(program.format("", ""))) == {}
+
+
+def test_a_service_removed_by_hand_is_reported_with_the_way_out(stack: Stack) -> None:
+    stack.up("service(explicit=True, label='x')")
+    stack.world.client.remove_service(f"{stack.name}-web")  # type: ignore[no-untyped-call]
+    with pytest.raises(OperationError, match=r"not found; `refresh` takes that over"):
+        stack.up("service(explicit=True, label='y')")
+    local_engine.refresh(stack.project)
+    assert stack.ops(stack.up()) == {"web": Op.CREATE}
 
 
 def test_protected_resources_are_neither_replaced_nor_deleted(stack: Stack) -> None:

@@ -209,9 +209,12 @@ class Service(DockerType):
         return created
 
     def update(self, resource_id: str, inputs: Properties, outputs: Mapping[str, Value]) -> Properties:
-        before = self._engine.call("GET", f"/services/{resource_id}")
-        version = before["Version"]["Index"]
-        self._engine.call("POST", f"/services/{resource_id}/update", self.spec(inputs), version=version)
+        path = f"/services/{resource_id}"
+        try:
+            version = self._engine.call("GET", path)["Version"]["Index"]
+        except NotFoundError as error:
+            raise ProviderError(f"{error}; `refresh` takes that over, the next `up` makes it anew") from error
+        self._engine.call("POST", f"{path}/update", self.spec(inputs), version=version)
         self._converge(resource_id, inputs, updating=True)
         found = self.read(resource_id, inputs)
         if found is None:
