@@ -121,7 +121,7 @@ class Health:
 def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object]) -> Health:
     """Looks at everything once. Raises nothing for what is wrong with the stack: that is what `problems` is for."""
     expected = outputs.get("workloads")
-    services = services_now(api, stack.name)
+    services = services_now(api, stack)
     problems = [f"{service.workload}: {problem}" for service in services for problem in service.problems]
     if isinstance(expected, Mapping):
         there = {service.workload for service in services}
@@ -171,13 +171,14 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
     )
 
 
-def services_now(api: Api, stack: str) -> tuple[Service, ...]:
-    found = engine_host.services_of(api, stack)
+def services_now(api: Api, stack: Stack) -> tuple[Service, ...]:
+    found = engine_host.services_of(api, stack.name)
+    applied = stack.applied()
     tasks = api.tasks(filters={"service": [service["ID"] for service in found]}) if found else []
     return tuple(
         sorted(
             (
-                _service(api, service, [task for task in tasks if task["ServiceID"] == service["ID"]])
+                _service(api, service, [task for task in tasks if task["ServiceID"] == service["ID"]], applied)
                 for service in found
             ),
             key=lambda service: service.workload,
@@ -185,7 +186,7 @@ def services_now(api: Api, stack: str) -> tuple[Service, ...]:
     )
 
 
-def _service(api: Api, service: Mapping[str, Any], tasks: list[dict[str, Any]]) -> Service:
+def _service(api: Api, service: Mapping[str, Any], tasks: list[dict[str, Any]], applied: str | None) -> Service:
     spec = service["Spec"]
     wanted = int(spec.get("Mode", {}).get("Replicated", {}).get("Replicas", 1))
     running = [task for task in tasks if task["DesiredState"] == "running" and task["Status"]["State"] == "running"]
@@ -201,7 +202,10 @@ def _service(api: Api, service: Mapping[str, Any], tasks: list[dict[str, Any]]) 
         health = unwell[0]
         problems.append(f"its health check says {health}")
     update = service.get("UpdateStatus") or {}
-    if update.get("State") in ("rollback_completed", "rollback_paused", "paused"):
+    # What was rolled back before the whole program was last applied is history: what runs now is what it wants.
+    over = applied and update.get("CompletedAt") and _moment(update["CompletedAt"]) <= _moment(applied)
+    bad = ("rollback_paused", "paused") if over else ("rollback_completed", "rollback_paused", "paused")
+    if update.get("State") in bad:
         problems.append(f"its last update did not succeed: {update.get('Message', update['State'])}")
     return Service(
         name=str(spec["Name"]),

@@ -67,6 +67,20 @@ class Stack:
         """The stack CA's public certificate, for browsers and curl."""
         return self.state_dir / "ca.crt"
 
+    def applied(self) -> str | None:
+        """When the whole program was last applied, by the engine's clock; None when never (or not from this clone)."""
+        try:
+            return self._applied_file.read_text().strip()
+        except FileNotFoundError:
+            return None
+
+    def note_applied(self, moment: str) -> None:
+        write_atomically(self._applied_file, f"{moment}\n")
+
+    @property
+    def _applied_file(self) -> Path:
+        return self.state_dir / "applied"
+
     @property
     def passphrase_file(self) -> Path:
         return self.local / "passphrase"

@@ -32,6 +32,7 @@ def up(stack: StackName = LOCAL_STACK, yes: Yes = False) -> None:
         take_ownership(opened, engine)
         with engine_host.connect(opened.settings.target.host) as api:
             engine.up(yes=agreed)
+            opened.note_applied(str(api.info()["SystemTime"]))
             outputs = engine.outputs()
             save_ca(opened, outputs)
             verify(opened, api, engine, outputs)
