@@ -24,6 +24,8 @@ from tests.support.looking import services, until
 # Where the parts behind the edge listen: database, API, zero-cache for browsers, zero-cache's replication.
 INNER_PORTS = (5432, 3001, 4848, 4849)
 CA_FILE = "/etc/grocery/ca.crt"
+# OpenSSL's words, as Node, psql and libpq pass them on.
+DISTRUST = re.compile(r"(?i)unable to (get|verify)[a-z ]+certificate|self.signed certificate|certificate verify failed")
 LOOPBACK = ("127.", "[::1]", "::1")
 
 
