@@ -19,13 +19,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTIONS = 16
-WARM_UP_SECONDS = 2.0
 PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """GET `path` of `host`:`port`, `rate` times a second for `seconds`. `ca`: a PEM file; None means plain HTTP."""
+    """GET `path` of `host`:`port`, `rate` times a second for `seconds`. `ca`: a PEM file; None means plain HTTP.
+
+    The first `warm_up` seconds are not counted.
+    """
 
     host: str
     port: int
@@ -35,6 +37,7 @@ class Job:
     ca: str | None
     rate: float
     seconds: float
+    warm_up: float = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,10 +125,10 @@ async def _run(job: Job) -> Outcome:
 
     begin = loop.time() + 0.1
     pending = []
-    for number in range(round((WARM_UP_SECONDS + job.seconds) * job.rate)):
+    for number in range(round((job.warm_up + job.seconds) * job.rate)):
         due = begin + number / job.rate
         await asyncio.sleep(due - loop.time())
-        pending.append(asyncio.create_task(one(due, number >= WARM_UP_SECONDS * job.rate)))
+        pending.append(asyncio.create_task(one(due, number >= job.warm_up * job.rate)))
     await asyncio.gather(*pending)
     for connection in connections:
         connection.close()
