@@ -182,9 +182,11 @@ def load_settings(values: str | Mapping[str, object], *, where: str) -> Settings
     try:
         return settings.load(values)
     except settings.SettingsError as error:
+        # Its faults are indented under a heading; heading and hint are said here in this command's own way.
+        faults = [line.strip() for line in str(error).splitlines() if line.startswith("  ")]
         raise ConfigError(
             f"{where} holds settings that cannot be used",
-            value=str(error),
+            value="\n".join(faults) or str(error),
             next="./grocery config schema shows every setting; ./grocery config set KEY VALUE changes one",
         ) from error
 

@@ -82,7 +82,7 @@ def confirm(question: str, *, yes: bool, refusal: str) -> None:
     if not interactive():
         raise Cancelled(refusal, expected="an answer (there is no terminal)", next="run it again with --yes")
     err.print(f"{question} [bold]\\[y/N][/] ", end="")
-    if input().strip().lower() not in ("y", "yes"):
+    if _answer().lower() not in ("y", "yes"):
         raise Cancelled(refusal, next="nothing was changed")
 
 
@@ -93,5 +93,13 @@ def confirm_by_name(question: str, name: str, *, yes: bool, refusal: str) -> Non
     if not interactive():
         raise Cancelled(refusal, expected="the name typed in (there is no terminal)", next="run it again with --yes")
     err.print(f"{question} Type [bold]{escape(name)}[/] to go on: ", end="")
-    if input().strip() != name:
+    if _answer() != name:
         raise Cancelled(refusal, next="nothing was changed")
+
+
+def _answer() -> str:
+    """What was typed; nothing at the end of the input."""
+    try:
+        return input().strip()
+    except EOFError:
+        return ""

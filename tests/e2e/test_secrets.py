@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from cli.engine_host import Api
+from cli.local_engine.state import Store
+from cli.local_engine.wire import Secret
+from tests.e2e import inside
+from tests.e2e.browsing import Join
 from tests.support.checkout import Checkout
 from tests.support.looking import container_of, run_in, services
+from tests.support.people import PASSWORD
 
 READABLE = ("*.yaml", "*.py", "*.json", "*.j2")
 
 
 @pytest.fixture(scope="module")
 def secret_values(running: Checkout) -> dict[str, str]:
-    """Where it was found -> a secret value in clear, read from the files inside the containers that need it.
+    """Where it was found -> a secret value in clear: from the files inside the containers that need it, from the state
+    with its seals broken, and what the seals are made with.
 
     Of a multi-line key each line counts: one of them in a log is as bad as all.
     """
-    found = {}
+    passphrase = (running.root / ".local" / "passphrase").read_text().strip()
+    found = {"passphrase": passphrase}
     with running.api() as api:
         for workload, service in services(api, running.stack).items():
             container = service["Spec"]["TaskTemplate"]["ContainerSpec"]
@@ -29,20 +37,70 @@ def secret_values(running: Checkout) -> dict[str, str]:
                 name = entry["File"]["Name"]
                 code, text = run_in(api, running.stack, workload, "/bin/cat", f"/run/secrets/{name}")
                 assert code == 0, f"{workload} may read its own secret {name}"
-                for number, line in enumerate(text.strip().splitlines()):
-                    if not line.startswith("-----") and len(line) >= 16:
-                        found[f"{workload}/{name}:{number}"] = line
-    assert len(found) >= 12, f"the stack has its secrets: {sorted(found)}"
-    return found
+                found |= _lines(f"{workload}/{name}", text)
+    mounted = len(found)
+    assert mounted >= 12, f"the stack has its secrets: {sorted(found)}"
+    state = Store(running.state_dir, running.stack, passphrase).require()
+    for resource in state.resources:
+        for text in _unsealed([resource.inputs, resource.outputs]):
+            found |= _lines(resource.urn.rpartition("::")[2], text)
+    assert len(found) > mounted, "the state keeps more than is mounted, such as the authority's key"
+    return {place: value for value, place in {value: place for place, value in found.items()}.items()}
 
 
-def hits(values: dict[str, str], text: str) -> list[str]:
-    """Which of the secrets the text holds, in clear or in base64."""
-    return [
-        place
-        for place, value in values.items()
-        if value in text or base64.b64encode(value.encode()).decode().rstrip("=")[:-1] in text
-    ]
+def _lines(place: str, text: str) -> dict[str, str]:
+    return {
+        f"{place}:{number}": line
+        for number, line in enumerate(text.strip().splitlines())
+        if not line.startswith("-----") and len(line) >= 16
+    }
+
+
+def _unsealed(value: object) -> Iterator[str]:
+    """Every text in a value of the state that is, or is part of, a secret."""
+    if isinstance(value, Secret):
+        yield from _texts(value.value)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _unsealed(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _unsealed(item)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def forms(value: str) -> set[str]:
+    """A value as it looks in clear, in JSON, and anywhere inside base64 text."""
+    raw = value.encode()
+    encoded = set()
+    # What stands before it decides how its bits fall on the letters; the letters at the ends it shares with others.
+    for shift, shared in enumerate((0, 2, 3)):
+        text = base64.b64encode(b"\0" * shift + raw).decode()
+        encoded.add(text[shared : (shift + len(raw)) // 3 * 4])
+    return {value, json.dumps(value)[1:-1], *encoded}
+
+
+def hits(values: Mapping[str, str], text: str) -> list[str]:
+    """Which of the secrets the text holds, in clear or encoded."""
+    return [place for place, value in values.items() if any(form in text for form in forms(value))]
+
+
+def test_the_search_finds_what_it_looks_for() -> None:
+    value = {"a key": "correct horse battery staple"}
+    for around in ("", "x", "xy", "xyz"):
+        for text in (f"{around}{value['a key']}", base64.b64encode(f"{around}{value['a key']}!".encode()).decode()):
+            assert hits(value, f"something {text} something") == ["a key"], text
+    assert hits(value, "incorrect horse, battery staple") == []
 
 
 def test_services_and_their_tasks_hold_none(running: Checkout, api: Api, secret_values: dict[str, str]) -> None:
@@ -97,6 +155,40 @@ def test_the_files_of_the_checkout_hold_none(running: Checkout, secret_values: d
     assert running.state_dir / "state.json" in files
     for path in files:
         assert hits(secret_values, path.read_text(errors="replace")) == [], f"{path} is readable"
+
+
+def test_what_the_stack_publishes_and_describes_holds_none(
+    running: Checkout, api: Api, secret_values: dict[str, str]
+) -> None:
+    for kind in (api.networks(), api.volumes(), api.secrets(), api.nodes(), api.info()):
+        assert hits(secret_values, json.dumps(kind)) == []
+    script = "find /srv/web -type f -exec cat {} + ; cat /srv/config/live/nginx.conf /srv/config/live/tls.crt"
+    published = inside.succeed(running, "edge", "sh", "-c", script)
+    assert "<html" in published
+    assert hits(secret_values, published) == []
+
+
+def test_a_login_leaves_no_trace_of_the_password_or_the_tokens(running: Checkout, api: Api, join: Join) -> None:
+    ada = join("Ada")
+    ada.make_list("Saturday")
+    ada.page.reload()
+    ada.expect_connection("connected")
+    tokens = {str(cookie["name"]): str(cookie["value"]) for cookie in ada.context.cookies()}
+    assert len(tokens) == 2, "an access token and a refresh token"
+    # The signature alone is as good as the token to whoever knows how the rest is made.
+    own = (
+        {"password": PASSWORD}
+        | tokens
+        | {f"signature of {name}": token.split(".")[-1] for name, token in tokens.items()}
+    )
+    asked = inside.logs(running, container_of(api, running.stack, "edge"))
+    assert "/api/auth/login" in asked, "the edge logs requests"
+    for workload, service in services(api, running.stack).items():
+        said = b"".join(api.service_logs(service["ID"], stdout=True, stderr=True, is_tty=False))
+        assert hits(own, said.decode(errors="replace")) == [], f"log of {workload}"
+    stored = inside.succeed(running, "postgres", "pg_dump", "-h", "/run/postgresql", "-U", "postgres", "grocery")
+    assert ada.account.email in stored
+    assert hits(own, stored) == [], "the database keeps hashes only"
 
 
 def test_the_state_is_for_its_owner_only(running: Checkout) -> None:
