@@ -56,7 +56,6 @@ class Service:
     health:   healthy, starting, unhealthy, or, without a running task, the task's state.
     restarts: tasks of the same definition that ended by themselves, as far back as Swarm remembers.
     age:      seconds since the youngest running task started, None when none runs.
-    rolled_back: its last update failed, and the version before it runs. No fault by itself: it is as it was.
     """
 
     name: str
@@ -67,7 +66,6 @@ class Service:
     wanted: int
     restarts: int
     age: float | None
-    rolled_back: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -222,7 +220,6 @@ def _service(api: Api, service: Mapping[str, Any], tasks: list[dict[str, Any]], 
             for task in tasks
         ),
         age=min((_seconds_since(str(task["Status"]["Timestamp"])) for task in running), default=None),
-        rolled_back=update == "rollback_completed",
         problems=tuple(problems),
     )
 

@@ -38,8 +38,7 @@ def _show(found: Health) -> None:
     for service in found.services:
         services.add_row(
             service.workload,
-            f"[{'green' if not service.problems else 'red'}]{escape(service.health)}[/]"
-            + (" [yellow](last update rolled back)[/]" if service.rolled_back else ""),
+            f"[{'green' if not service.problems else 'red'}]{escape(service.health)}[/]",
             escape(short(service.image)),
             f"{service.running}/{service.wanted}",
             str(service.restarts),

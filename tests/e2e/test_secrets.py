@@ -34,10 +34,10 @@ def secret_values(running: Checkout) -> dict[str, str]:
         for workload, service in services(api, running.stack).items():
             container = service["Spec"]["TaskTemplate"]["ContainerSpec"]
             for entry in container.get("Secrets") or ():
-                name = entry["File"]["Name"]
-                code, text = run_in(api, running.stack, workload, "/bin/cat", f"/run/secrets/{name}")
-                assert code == 0, f"{workload} may read its own secret {name}"
-                found |= _lines(f"{workload}/{name}", text)
+                path = entry["File"]["Name"]
+                code, text = run_in(api, running.stack, workload, "/bin/cat", path)
+                assert code == 0, f"{workload} may read its own secret {path}: {text}"
+                found |= _lines(f"{workload}{path}", text)
     mounted = len(found)
     assert mounted >= 12, f"the stack has its secrets: {sorted(found)}"
     state = Store(running.state_dir, running.stack, passphrase).require()
