@@ -63,6 +63,7 @@ class Deployment:
         self._cancelled = cancelled
         self._lock = threading.RLock()  # guards the state, its file and everything below; never held while acting
         self._registered: set[str] = set()
+        self._left_over = {(r.urn, r.id) for r in state.resources if r.delete}  # replaced by a run that then failed
         self._aliases: dict[str, list[str]] = {}
         self._replaced_first: dict[str, str] = {}  # urn -> the resource whose replacement needs it gone first
 
@@ -103,7 +104,8 @@ class Deployment:
                 if resource.protect and not resource.delete:
                     raise _protected(resource.urn, "deleted")
         for resource in unwanted:
-            if resource.custom and not resource.is_provider and not resource.delete:
+            shown = not resource.delete or (resource.urn, resource.id) in self._left_over
+            if resource.custom and not resource.is_provider and shown:
                 self.steps.append(deletion_step(resource))
         if not self._dry_run:
             delete_all(self._state, unwanted, self._lock, self._save, self._emit, self._cancelled)

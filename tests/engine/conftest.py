@@ -72,6 +72,11 @@ class World:
         )
         return sorted(task["ID"] for task in tasks if task["Status"]["State"] == "running")
 
+    def stop(self) -> None:
+        """Remove the services without waiting for their tasks to end."""
+        for name in self.names("services"):
+            self.client.remove_service(name)  # type: ignore[no-untyped-call]
+
     def clear(self) -> None:
         """Remove everything, whatever state the test left it in."""
         deadline = time.monotonic() + 40
@@ -179,8 +184,19 @@ def offline(tmp_path: Path) -> Stack:
     return _stack(tmp_path, World(client=None, prefix=""), host="", image="")  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="session")
+def ended() -> Iterator[list[World]]:
+    """What ended tests have left: removed at the end of the session, when nothing is waited for any more."""
+    worlds: list[World] = []
+    yield worlds
+    for world in worlds:
+        world.clear()
+
+
 @pytest.fixture
-def make_stack(docker_host: str, docker_client: APIClient, probe_image: str, tmp_path: Path) -> Iterator[MakeStack]:
+def make_stack(
+    docker_host: str, docker_client: APIClient, probe_image: str, tmp_path: Path, ended: list[World]
+) -> Iterator[MakeStack]:
     """Makes any number of stacks on the tests' Docker engine."""
     made: list[Stack] = []
 
@@ -194,7 +210,8 @@ def make_stack(docker_host: str, docker_client: APIClient, probe_image: str, tmp
 
     yield make
     for stack in made:
-        stack.world.clear()
+        stack.world.stop()
+        ended.append(stack.world)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def killed_at(stack: Stack, boundary: int, program: str) -> bool:
     assert not [resource for resource in state.resources if resource.delete or resource.unsettled]
     assert stack.world.running("web"), f"killed at boundary {boundary}: the next up returned before the service ran"
     assert stack.ops(stack.preview()) == {}, f"killed at boundary {boundary}: not converged"
-    stack.world.clear()
+    stack.world.stop()
     return True
 
 

@@ -75,7 +75,7 @@ def normal(value: Value, key: str = "") -> Value:
         return sorted((normal(item, key) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
     if not isinstance(value, str) or value in PROGRAMS_OWN:
         return value
-    if key in ASSIGNED or re.fullmatch(r"[0-9a-z]{25}|[0-9a-f-]{36}", value):
+    if key in ASSIGNED or value.startswith("unix://") or re.fullmatch(r"[0-9a-z]{25}|[0-9a-f-]{36}", value):
         return "<assigned>"
     if re.match(r"<(data|result|bcryptHash): (\d+) characters>", value):
         return f"<{re.findall(r'[0-9]+', value)[0]} characters>"

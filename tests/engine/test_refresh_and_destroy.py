@@ -73,7 +73,6 @@ def test_a_certificate_is_renewed_before_it_ends_although_no_input_changed(
     offline: Stack, aged: str, expected: dict[str, Op]
 ) -> None:
     offline.up(CERTIFICATES)
-    assert offline.ops(offline.preview()) == {}
     state = offline.store.require()
     old = offline.resources()[aged]
     ends_soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1800))

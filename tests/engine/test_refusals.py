@@ -122,11 +122,21 @@ def test_a_program_that_fails_in_the_middle_keeps_what_was_made_deletes_nothing_
     offline.up("password('a'); password('b'); pulumi.export('value', 'old')")
     with pytest.raises(ProgramError):
         offline.up(
-            "a = password('a'); c = password('c'); pulumi.export('value', 'new')\nc.length.apply(lambda n: 1 / 0)"
+            "a = password('a'); c = password('c'); pulumi.export('value', 'new')\nc.result.apply(lambda n: 1 / 0)"
         )
-    assert {"a", "b"} <= set(offline.resources()), "a failed program must not delete anything"
+    assert {"a", "b", "c"} <= set(offline.resources()), "what was made is kept, and nothing is deleted"
     (stack,) = [r for r in offline.store.require().resources if r.type == "pulumi:pulumi:Stack"]
     assert stack.outputs == {"value": "old"}
+
+
+def test_what_was_replaced_before_a_failure_is_deleted_by_the_next_up_which_its_preview_shows(offline: Stack) -> None:
+    offline.up("password(generation=1)")
+    with pytest.raises(ProgramError):
+        offline.up("password(generation=2).result.apply(lambda n: 1 / 0)")
+    assert [r.delete for r in offline.store.require().resources if "password" in r.name] == [True, False]
+    assert offline.ops(offline.preview("password(generation=2)")) == {"password": Op.DELETE}
+    offline.up()
+    assert offline.ops(offline.preview()) == {}
 
 
 def test_what_the_program_prints_and_warns_is_passed_on(offline: Stack) -> None:
