@@ -169,12 +169,13 @@ class Checkout:
         """The last lines of every service of the stack, for the message of a failed test."""
         told = []
         with self.api() as api:
-            for service in api.services(filters={"label": f"grocery.stack={self.stack}"}):
+            # Container by container: the log of a whole service never ends when one of its containers was removed.
+            for container in api.containers(all=True, filters={"label": f"grocery.stack={self.stack}"}):
                 try:
-                    said = b"".join(api.service_logs(service["ID"], stdout=True, stderr=True, tail=15, is_tty=False))
+                    said = api.logs(container["Id"], stdout=True, stderr=True, tail=15)
                 except APIError as error:
                     said = str(error).encode()
-                told.append(f"--- {service['Spec']['Name']}\n{said.decode(errors='replace')}")
+                told.append(f"--- {container['Names'][0]}: {container['Status']}\n{said.decode(errors='replace')}")
         return "\n".join(told)
 
     def remove(self) -> None:
