@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -16,6 +17,9 @@ from cli import terminal
 from tests.bench import api, footprint, fresh, report, start, sync
 from tests.bench.report import Section
 from tests.bench.stand import Stand, open_stand
+from tests.support.checkout import ROOT
+
+TRANSCRIPT = ROOT / ".local" / "bench" / "transcript.txt"
 
 # In this order: the first needs an empty engine, the second leaves a stack nobody has used.
 PARTS: Mapping[str, Callable[[Stand], Section]] = {
@@ -36,23 +40,29 @@ def main() -> int:
     began, busy = time.monotonic(), os.getloadavg()[0]
     sections: list[Section] = []
     failed: list[str] = []
-    with open_stand() as stand:
-        if "fresh" not in chosen:
-            stand.checkout.up()
-        for name in chosen:
-            terminal.step(f"measuring: {name}")
-            try:
-                sections.append(PARTS[name](stand))
-            except Exception:  # what else there is to measure is still worth having
-                traceback.print_exc()
-                failed.append(name)
-        circumstances = _circumstances(stand, busy, time.monotonic() - began)
+    for folder in (TRANSCRIPT.parent.parent, TRANSCRIPT.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    terminal.say(f"[dim]what the commands say goes to {TRANSCRIPT.relative_to(ROOT)}[/]")
+    with TRANSCRIPT.open("w", buffering=1) as transcript, contextlib.redirect_stdout(transcript):
+        terminal.step("making an engine and a stack of the bench's own")
+        with open_stand() as stand:
+            if "fresh" not in chosen:
+                stand.checkout.up()
+            for name in chosen:
+                terminal.step(f"measuring: {name}")
+                try:
+                    sections.append(PARTS[name](stand))
+                except Exception:  # what else there is to measure is still worth having
+                    traceback.print_exc(file=transcript)
+                    terminal.warn(f"{name} could not be measured; why is in the transcript")
+                    failed.append(name)
+            circumstances = _circumstances(stand, busy, time.monotonic() - began)
     if arguments.json:
         terminal.show_json(report.as_json(sections, circumstances))
     else:
         report.render(sections, circumstances, _console())
     if failed:
-        terminal.say(f"[bold red]not measured:[/] {', '.join(failed)} (what went wrong is above)")
+        terminal.say(f"[bold red]not measured:[/] {', '.join(failed)}; why: {TRANSCRIPT.relative_to(ROOT)}")
     return 1 if failed else 0
 
 

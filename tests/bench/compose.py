@@ -69,9 +69,10 @@ def find_program() -> tuple[str, ...]:
         return ("docker", "compose")
     kept = ROOT / ".local" / "bench" / "docker-compose"
     if not kept.exists():
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            shutil.copy2(_unpacked(Path(folder)), kept.with_suffix(".new"))
+        for folder in (kept.parent.parent, kept.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory() as unpacked:
+            shutil.copy2(_unpacked(Path(unpacked)), kept.with_suffix(".new"))
         kept.with_suffix(".new").replace(kept)
     return (str(kept),)
 

@@ -102,13 +102,12 @@ def render(sections: Sequence[Section], circumstances: dict[str, Any], console: 
                 row.aim,
                 {True: "[green]met", False: "[red]missed", None: ""}[row.met],
             )
-            if row.note:
-                table.add_row(f"    [dim]{escape(row.note)}")
     console.print(table)
     for section in sections:
-        if section.details:
+        notes = [f"{row.name}: {row.note}" for row in section.rows if row.note]
+        if section.details or notes:
             console.print(f"\n[bold]{escape(section.title)}[/]")
-            for line in section.details:
+            for line in (*notes, *section.details):
                 console.print(f"  [dim]{escape(line)}", soft_wrap=True)
     console.print("\n[dim]" + escape(", ".join(f"{name} {value}" for name, value in circumstances.items())))
 
