@@ -22,6 +22,8 @@ TEST_PROGRAMS: Mapping[str, Mapping[str, str]] = {
         "ip": "iproute2",
         "mmdebstrap": "mmdebstrap",
         "chromium": "chromium",
+        # Puts the stack's authority among those a browser trusts.
+        "certutil": "libnss3-tools",
     },
 }
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import os
 import shutil
-import socket
 import ssl
+import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
 from tests.support.checkout import Checkout
@@ -46,29 +43,16 @@ def log_in(client: httpx.Client, account: Account) -> None:
     assert answer.status_code == httpx.codes.OK, f"logging in answers {answer.status_code}: {answer.text}"
 
 
-def launch(playwright: Playwright, checkout: Checkout) -> Browser:
-    """A headless browser that trusts the edge's certificate.
-
-    The certificate is verified here against the stack's authority and then pinned: unlike a browser told to ignore
-    certificate errors, this one treats the page as secure, so that its service worker runs too.
-    """
+def launch(playwright: Playwright, checkout: Checkout, home: Path) -> Browser:
+    """A headless browser that trusts the stack's authority, made to by the command that `./grocery up` ends with."""
+    store = home / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    certutil = ["certutil", "-d", f"sql:{store}"]
+    subprocess.run([*certutil, "-N", "--empty-password"], check=True)
+    subprocess.run([*certutil, "-A", "-t", "C,,", "-n", "grocery", "-i", str(checkout.ca_file)], check=True)
     return playwright.chromium.launch(
-        executable_path=shutil.which("chromium"),
-        args=["--no-sandbox", f"--ignore-certificate-errors-spki-list={_pin(checkout)}"],
+        executable_path=shutil.which("chromium"), args=["--no-sandbox"], env={**os.environ, "HOME": str(home)}
     )
-
-
-def _pin(checkout: Checkout) -> str:
-    """The hash of the public key of the edge's certificate, once that has been verified."""
-    trust = ssl.create_default_context(cafile=str(checkout.ca_file))
-    address = urlsplit(checkout.url)
-    with (
-        socket.create_connection((address.hostname, address.port or 443), timeout=10) as plain,
-        trust.wrap_socket(plain, server_hostname=address.hostname) as secured,
-    ):
-        certificate = x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
-    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(hashlib.sha256(key).digest()).decode()
 
 
 class Person:
@@ -103,6 +87,10 @@ class Person:
         self.see("new-list-name").fill(name)
         self.see("new-list-submit").click()
         expect(self.see("list-title")).to_have_text(name, timeout=PATIENCE_MS)
+        return self.open_list_id
+
+    @property
+    def open_list_id(self) -> str:
         found = self.see("list").get_attribute("data-list-id")
         assert found, "an open list names its id"
         return found

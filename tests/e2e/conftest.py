@@ -37,10 +37,10 @@ def api(docker_host: str, running: Checkout) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="session")
-def browsers(running: Checkout) -> Iterator[list[Browser]]:
+def browsers(running: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Browser]]:
     """Two browsers of their own processes and profiles."""
     with sync_playwright() as playwright:
-        started = [launch(playwright, running) for _ in range(2)]
+        started = [launch(playwright, running, tmp_path_factory.mktemp("home")) for _ in range(2)]
         yield started
         for browser in started:
             browser.close()

@@ -14,7 +14,7 @@ from docker.errors import APIError
 
 from cli.engine_host import STACK_LABEL, WORKLOAD_LABEL
 from tests.support.checkout import Checkout
-from tests.support.looking import run_in, sql
+from tests.support.looking import run_in, sql, until
 
 Found = dict[str, Any]
 """What the engine's API tells about one object."""
@@ -49,6 +49,12 @@ def ask_database(checkout: Checkout, statement: str) -> str:
     """The rows of a statement, as the administrator over the database's own socket; columns apart by |."""
     with checkout.api() as api:
         return sql(api, checkout.stack, statement)
+
+
+def until_saved(checkout: Checkout, list_id: str, name: str) -> None:
+    """Waits until the database has the item: what a page has not sent yet goes away with the page."""
+    asked = f"SELECT count(*) FROM item WHERE list_id = '{list_id}' AND name = '{name}'"  # noqa: S608
+    until(lambda: ask_database(checkout, asked) == "1", f"{name} is saved")
 
 
 def logs(checkout: Checkout, container_id: str) -> str:

@@ -17,6 +17,7 @@ import pytest
 
 from cli.engine_host import Api
 from tests.conftest import MakeCheckout
+from tests.e2e import inside
 from tests.e2e.browsing import RECOVERY_MS, Join, Person
 from tests.support.checkout import Checkout
 from tests.support.looking import services, until
@@ -59,7 +60,7 @@ def test_an_up_killed_at_twelve_random_moments_is_finished_by_the_next(make_chec
 
 
 def test_lists_and_logins_are_still_there_after_down_and_up(running: Checkout, api: Api, join: Join) -> None:
-    ada = _shopper(join)
+    ada, list_id = _shopper(running, join)
     authority = running.ca_file.read_text()
     running.run("down", "--yes")
     found = _found(api, running)
@@ -70,7 +71,7 @@ def test_lists_and_logins_are_still_there_after_down_and_up(running: Checkout, a
     _expect_well_and_tidy(running)
     ada.page.goto(ada.url)
     ada.fill_in_login()
-    ada.see("list-link").filter(has_text="Saturday").click()
+    ada.link(list_id).click()
     ada.expect_item("Milk")
     ada.add("Bread")
     ada.expect_item("Bread")
@@ -95,8 +96,8 @@ def test_everything_comes_back_by_itself_when_the_power_fails(
 
 def _outlive(running: Checkout, interrupt: Callable[[], None], join: Join) -> None:
     """Two open pages live through it without being touched, and go on sharing their list."""
-    ada, ben = _shopper(join), join("Ben")
-    list_id = ada.see("list").get_attribute("data-list-id") or ""
+    ada, list_id = _shopper(running, join)
+    ben = join("Ben")
     ada.invite(ben)
     ben.accept(list_id)
     ben.expect_item("Milk")
@@ -109,14 +110,13 @@ def _outlive(running: Checkout, interrupt: Callable[[], None], join: Join) -> No
     running.preview("--expect-no-changes")
 
 
-def _shopper(join: Join) -> Person:
-    """Somebody with a list, which the server has."""
+def _shopper(checkout: Checkout, join: Join) -> tuple[Person, str]:
+    """Somebody with a list, which the server has; the list's id."""
     ada = join("Ada")
-    ada.make_list("Saturday")
+    list_id = ada.make_list("Saturday")
     ada.add("Milk")
-    ada.page.reload()
-    ada.expect_item("Milk")
-    return ada
+    inside.until_saved(checkout, list_id, "Milk")
+    return ada, list_id
 
 
 def _kill_an_up(checkout: Checkout, reached: Callable[[], bool]) -> None:
