@@ -62,6 +62,8 @@ class PrivateEngine:
         block = list(ADDRESSES.subnets(new_prefix=30))[os.getpid() % 32768]
         self.gateway, self.address = (str(address) for address in block.hosts())
         self.network = str(block)
+        # Found out now, and not at a restart: by then this process may see the private network instead.
+        self.mtu = _uplink_mtu()
         self.socket = folder / "docker.sock"
         self.log = folder / "dockerd.log"
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -87,7 +89,7 @@ class PrivateEngine:
         daemon = [
             *("dockerd", "--config-file", str(self.folder / "daemon.json"), "--host", self.host),
             *("--data-root", str(self.data), "--exec-root", str(self.folder / "exec")),
-            *("--pidfile", str(self.folder / "dockerd.pid"), "--mtu", str(_uplink_mtu())),
+            *("--pidfile", str(self.folder / "dockerd.pid"), "--mtu", str(self.mtu)),
             *(("--storage-driver", "vfs") if _filesystem(self.folder) == "overlay" else ()),
         ]
         own_mounts = ["unshare", "--mount", "--propagation", "private", "sh", "-c", IN_OWN_MOUNTS, "sh"]
@@ -118,6 +120,9 @@ class PrivateEngine:
         """The engine ends as on a machine that loses its power (its containers' processes with it)."""
         self._end(signal.SIGKILL)
         self._kill_leftovers()
+        # On a machine this lies in /run, which does not outlive the power either.
+        shutil.rmtree(self.folder / "exec", ignore_errors=True)
+        (self.folder / "dockerd.pid").unlink(missing_ok=True)
 
     def restart(self) -> None:
         self.stop()
