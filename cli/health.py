@@ -253,11 +253,10 @@ def run_inside(api: Api, stack: str, workload: str, command: list[str]) -> str:
     containers = api.containers(filters={"label": labels, "status": "running"})
     if not containers:
         raise DatabaseSilent(f"no container of {workload} runs on this node")
-    created = api.exec_create(containers[0]["Id"], command)
-    out, err = api.exec_start(created["Id"], demux=True)
-    if api.exec_inspect(created["Id"])["ExitCode"] != 0:
-        raise DatabaseSilent((err or out or b"").decode(errors="replace").strip())
-    return (out or b"").decode()
+    code, out, err = engine_host.execute(api, str(containers[0]["Id"]), command)
+    if code != 0:
+        raise DatabaseSilent((err or out).strip())
+    return out
 
 
 def slot_problems(database: Database) -> list[str]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.engine_host import Api, services_of, workload_of
+from cli.engine_host import Api, execute, services_of, workload_of
 from cli.images.base import debian_archives
 from tests.bench.stand import STACK, Stand
 from tests.support.checkout import ROOT
@@ -203,12 +203,11 @@ def _files(api: Api, workload: str, inside: Mapping[str, Any], container: str, f
     for number, entry in enumerate([*(inside.get("Secrets") or ()), *(inside.get("Configs") or ())]):
         told = entry["File"]
         path = told["Name"] if told["Name"].startswith("/") else f"/run/secrets/{told['Name']}"
-        started = api.exec_create(container, ["/bin/busybox", "cat", path], user=inside["User"])
-        content = api.exec_start(started["Id"])
-        if api.exec_inspect(started["Id"])["ExitCode"] != 0:
-            raise RuntimeError(f"{workload}: {path} cannot be read: {content.decode(errors='replace')}")
+        code, content, complaint = execute(api, container, ["/bin/busybox", "cat", path], user=inside["User"])
+        if code != 0:
+            raise RuntimeError(f"{workload}: {path} cannot be read: {complaint}")
         file = folder / f"{workload}-{number}"
-        file.write_bytes(content)
+        file.write_text(content)
         os.chown(file, int(told["UID"]), int(told["GID"]))
         file.chmod(int(told["Mode"]) & 0o777)
         mounted.append({"type": "bind", "source": str(file), "target": path, "read_only": True})

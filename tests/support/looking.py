@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cli import health
-from cli.engine_host import Api, services_of, workload_of
+from cli.engine_host import Api, execute, services_of, workload_of
 
 
 def until(condition: Callable[[], object], what: str, *, seconds: float = 60) -> None:
@@ -32,9 +32,8 @@ def container_of(api: Api, stack: str, workload: str) -> str:
 
 def run_in(api: Api, stack: str, workload: str, *command: str) -> tuple[int, str]:
     """Runs a program in the workload's container: its exit code, and all it printed."""
-    created = api.exec_create(container_of(api, stack, workload), list(command))
-    printed = api.exec_start(created["Id"]).decode(errors="replace")
-    return int(api.exec_inspect(created["Id"])["ExitCode"]), printed
+    code, out, err = execute(api, container_of(api, stack, workload), command)
+    return code, out + err
 
 
 def sql(api: Api, stack: str, statement: str) -> str:
