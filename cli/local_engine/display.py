@@ -121,7 +121,7 @@ def _details(step: Step) -> list[str]:
 
 
 def _flat(path: str, value: Value) -> list[tuple[str, Value]]:
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping) and (value or not path):
         return [pair for key, item in value.items() for pair in _flat(f"{path}.{key}" if path else key, item)]
     if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
         return [pair for index, item in enumerate(value) for pair in _flat(f"{path}[{index}]", item)]
