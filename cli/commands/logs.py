@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
+from docker.errors import NotFound
 from rich.markup import escape
 
 from cli import engine_host, terminal
+from cli.engine_host import Api
 from cli.errors import ConfigError
 from cli.options import StackName
 from cli.stack import LOCAL_STACK, Stack, open_stack
@@ -28,7 +30,7 @@ def logs(
 ) -> None:
     """Show what the services say, oldest first."""
     opened = open_stack(stack)
-    options: dict[str, object] = {"stdout": True, "stderr": True, "timestamps": True, "tail": str(tail)}
+    options: dict[str, object] = {"stdout": True, "stderr": True, "timestamps": True, "tail": tail}
     if since:
         options["since"] = int(time.time() - seconds(since))
     chosen = _services(opened, service)
@@ -65,10 +67,37 @@ def _services(stack: Stack, wanted: str | None) -> dict[str, str]:
 
 
 def _said(host: str, services: dict[str, str], options: dict[str, object]) -> Iterator[tuple[str, str, str]]:
+    """Of each service the newest lines, as many as the options ask for, oldest first."""
     with engine_host.connect(host) as api:
         for name, identity in services.items():
-            for line in lines_of(api.service_logs(identity, is_tty=False, **options)):
-                yield _parted(name, line)
+            containers = _containers(api, identity)
+            if containers is None:
+                lines = list(lines_of(api.service_logs(identity, is_tty=False, **options)))
+            else:
+                lines = sorted(line for container in containers for line in _lines_of_one(api, container, options))
+            tail = int(str(options["tail"]))
+            yield from (_parted(name, line) for line in lines[max(0, len(lines) - tail) :])
+
+
+def _containers(api: Api, service: str) -> list[str] | None:
+    """The service's containers, when all of them are on the node asked; None when some are elsewhere.
+
+    Here each is asked itself: the engine's own collection of a service's logs comes to no end now and then.
+    """
+    here = api.info()["Swarm"]["NodeID"]
+    placed = [task for task in api.tasks(filters={"service": service}) if task.get("NodeID")]
+    if any(task["NodeID"] != here for task in placed):
+        return None
+    found = ((task["Status"].get("ContainerStatus") or {}).get("ContainerID") for task in placed)
+    return [str(container) for container in found if container]
+
+
+def _lines_of_one(api: Api, container: str, options: dict[str, object]) -> list[str]:
+    try:
+        said: bytes = api.logs(container, **options)
+    except NotFound:
+        return []  # removed meanwhile
+    return said.decode(errors="replace").splitlines()
 
 
 def _followed(host: str, services: dict[str, str], options: dict[str, object]) -> Iterator[tuple[str, str, str]]:
