@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cli.engine_host import Api
+from cli.engine_host import Api, execute
 from tests.e2e import inside
 from tests.e2e.browsing import register, session
 from tests.e2e.lab import make_certificates
@@ -47,7 +47,9 @@ def test_the_parts_behind_the_edge_do_not_answer_at_the_machine_s_address(runnin
     assert [port for port in INNER_PORTS if _connects(address, port)] == []
 
 
-def test_the_database_and_zero_cache_have_no_address_outside_their_own_networks(running: Checkout) -> None:
+def test_the_database_and_zero_cache_have_no_address_outside_their_own_networks(running: Checkout, api: Api) -> None:
+    for network in ("data", "app"):
+        assert api.inspect_network(f"{running.stack}-{network}")["Internal"], f"{network} has no way out, nor in"
     for workload in ("postgres", "migrations", "zero-cache"):
         found = inside.containers(running, workload)
         networks = {name for entry in found for name in entry["NetworkSettings"]["Networks"]}
@@ -257,8 +259,8 @@ done; done; wait
 
 def _answering(api: Api, container: str, hosts: Sequence[str], ports: Sequence[int]) -> set[int]:
     """The ports that answer on any of the hosts, asked from inside a container."""
-    made = api.exec_create(container, ["sh", "-c", ASK, "sh", " ".join(hosts), " ".join(map(str, ports))])
-    return {int(port) for port in api.exec_start(made["Id"]).decode().split()}
+    _, said, _ = execute(api, container, ["sh", "-c", ASK, "sh", " ".join(hosts), " ".join(map(str, ports))])
+    return {int(port) for port in said.split()}
 
 
 def _addresses(checkout: Checkout, workloads: Sequence[str]) -> dict[str, list[str]]:
