@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, WebSocket, expect
 from tests.e2e import inside
 from tests.e2e.browsing import PATIENCE_MS, RECOVERY_MS, Join, Person, come, log_in, register, session
 from tests.support.checkout import Checkout
-from tests.support.looking import container_of
+from tests.support.looking import container_of, until
 from tests.support.people import Person as Account
 
 # What the page's own sync client sends is changed on its way out: everything else about the connection is genuine.
@@ -147,6 +147,7 @@ def test_a_stranger_cannot_write_to_a_list_with_forged_mutations(
     own_list = eve.make_list("Hers")
     eve.add("Bait")
     own_item = eve.item("Bait").get_attribute("data-item-id") or ""
+    until(lambda: own_item in _rows(running, own_list), "the database has her own item before she leaves the page")
     eve.context.add_init_script(FORGERY)
     wire = Wire(eve)
 
