@@ -14,7 +14,7 @@ from cli.errors import MachineError
 # Program -> the package that brings it.
 TEST_PROGRAMS: Mapping[str, Mapping[str, str]] = {
     # The application's own tests want a PostgreSQL; Node comes with the Python packages.
-    "unit": {"initdb": "postgresql"},
+    "unit": {"initdb": "postgresql", "openssl": "openssl"},
     "engine": {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2"},
     "e2e": {
         "dockerd": "docker.io",
