@@ -147,7 +147,7 @@ class EngineLog(engine_pb2_grpc.EngineServicer):
 
 
 def _stop(context: grpc.ServicerContext) -> NoReturn:
-    context.abort(_STOP, "stopping")  # type: ignore[no-untyped-call]
+    context.abort(_STOP, "stopping")
     raise AssertionError("abort raises")
 
 

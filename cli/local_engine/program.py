@@ -53,7 +53,7 @@ def run(
     if not (program.root / "__main__.py").is_file():
         raise ProgramError(f"there is no program: {program.root / '__main__.py'} does not exist")
     session = Session()
-    server = grpc.server(  # type: ignore[no-untyped-call]
+    server = grpc.server(
         futures.ThreadPoolExecutor(_CHILD_THREADS + 8),  # registrations may fill the pool; log lines must still pass
         options=[("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.max_send_message_length", _MAX_MESSAGE)],
     )
