@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -384,6 +384,15 @@ class Settings(_Model):
 
 ImageName = Literal["postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend"]
 IMAGE_NAMES: tuple[ImageName, ...] = ("postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend")
+
+
+SecretName = Literal["smtp-password", "error-reporting-dsn", "edge-certificate", "edge-key"]
+SECRET_NAMES: tuple[SecretName, ...] = get_args(SecretName)
+
+
+def required_secrets(settings: Settings) -> tuple[SecretName, ...]:
+    """The external secrets these settings call for: what others issued, kept as secret configuration of the stack."""
+    return ()
 
 
 def load(source: Mapping[str, Any] | str | None) -> Settings:

@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "grocery"
 SETTINGS_KEY = f"{PROJECT}:settings"
 
+# Files of a stack's folder whose secrets the passphrase opens.
+ENCRYPTED = ("state.json", "secrets.json")
+
 # Stacks whose defaults are complete, so that they need no file of their own.
 LOCAL_STACK = "local"
 TEST_PREFIX = "test-"
@@ -107,7 +110,7 @@ class Stack:
             text = None
         if text:
             return text
-        encrypted = sorted(path.parent.name for path in self.local.glob("*/state.json"))
+        encrypted = sorted({path.parent.name for kept in ENCRYPTED for path in self.local.glob(f"*/{kept}")})
         if (self.local / "pulumi").exists():
             encrypted.append("pulumi")
         if encrypted:

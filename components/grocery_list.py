@@ -16,7 +16,7 @@ from components.frontend import Frontend
 from components.migrations import Migrations
 from components.network import Network
 from components.postgres import Postgres
-from components.secrets import Secrets
+from components.secrets import External, Secrets
 from components.workload import Metrics, Workload
 from components.zero_cache import ZeroCache
 from rendering import postgres as postgres_rendering
@@ -42,6 +42,7 @@ class GroceryList(pulumi.ComponentResource):
         stack: str,
         *,
         settings: Settings,
+        external: External,
         images: Mapping[ImageName, str],
         opts: pulumi.ResourceOptions,
     ) -> None:

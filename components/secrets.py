@@ -1,18 +1,20 @@
-"""Everything secret that the stack makes for itself: passwords, signing keys, the push key pair and the certificate
-authority."""
+"""Everything secret: what the stack makes for itself (passwords, signing keys, the push key pair, the certificate
+authority), and what others issued and the stack's configuration holds."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pulumi
 import pulumi_random as random
 import pulumi_tls as tls
+from pulumi.runtime.config import is_config_secret
 
 from rendering import vapid
-from settings import Rotation
+from settings import Rotation, SecretName, SettingsError
 
 TOKEN = "grocery:components:Secrets"  # noqa: S105 - a type token
 
@@ -53,6 +55,33 @@ class Leaf:
     certificate: pulumi.Output[str]
     key: pulumi.Output[str]
     not_after: pulumi.Output[str]
+
+
+class External:
+    """Secrets that others issued, read from the stack's secret configuration (`grocery:<name>`).
+
+    Raises SettingsError that names each one that is needed and absent, or lies there in plain text.
+    """
+
+    def __init__(self, *, stack: str, names: Sequence[SecretName]) -> None:
+        config = pulumi.Config()
+        faults = [fault for name in names if (fault := _fault(config, name, stack))]
+        if faults:
+            raise SettingsError("The configuration is refused:\n" + "\n".join(faults))
+        self._values = {name: config.require_secret(name) for name in names}
+
+    def __getitem__(self, name: SecretName) -> pulumi.Output[str]:
+        return self._values[name]
+
+
+def _fault(config: pulumi.Config, name: SecretName, stack: str) -> str | None:
+    key = f"{config.name}:{name}"
+    mend = f"./grocery config secret set {name} --stack {stack}"
+    if not config.get(name):
+        return f"  {key}: the settings need this secret and it is not set: {mend}"
+    if not is_config_secret(key):
+        return f"  {key}: lies in plain text; take it out of the file, then {mend}"
+    return None
 
 
 def slot_in_use(generation: int) -> Slot:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import io
+import sys
 from collections.abc import MutableMapping
 from typing import Annotated
 
@@ -12,12 +14,15 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from cli import terminal
+from cli.engines import engine_of
 from cli.errors import ConfigError
 from cli.files import write_atomically
-from cli.options import StackName
+from cli.options import AsJson, StackName
 from cli.stack import LOCAL_STACK, SETTINGS_KEY, load_settings, open_stack, yaml
 
 app = typer.Typer(no_args_is_help=True, help="Check and change a stack's settings.")
+secret = typer.Typer(no_args_is_help=True, help="Secrets that others issued: passwords, certificates, DSNs.")
+app.add_typer(secret, name="secret")
 
 
 @app.command()
@@ -60,6 +65,63 @@ def set_(
     yaml().dump(document, text)
     write_atomically(opened.file, text.getvalue())
     terminal.done(f"{escape(key)} = {escape(value)} in {opened.file.name}; ./grocery up -s {escape(stack)} applies it")
+
+
+@secret.command("set")
+def set_secret(
+    name: Annotated[str, typer.Argument(help="Which secret: one that `config secret list` shows.")],
+    stack: StackName = LOCAL_STACK,
+) -> None:
+    """Set a secret that others issued. Its value is read from standard input, or asked for."""
+    opened = open_stack(stack)
+    known = _secret_names()
+    if name not in known:
+        raise ConfigError(
+            f"there is no external secret {name}",
+            expected=f"one of {', '.join(known)}",
+            next="./grocery config secret list",
+        )
+    asked = terminal.interactive()
+    value = (getpass.getpass(f"{name}: ", stream=sys.stderr) if asked else sys.stdin.read()).rstrip("\n")
+    if not value:
+        raise ConfigError(
+            f"no value was given for {name}",
+            expected="the secret on standard input",
+            next=f"./grocery config secret set {name} --stack {stack} < FILE",
+        )
+    engine = engine_of(opened)
+    with opened.exclusively():
+        engine.set_external_secret(name, value)
+    terminal.done(f"{name} is kept encrypted; ./grocery up -s {escape(stack)} applies it")
+
+
+@secret.command("list")
+def list_secrets(stack: StackName = LOCAL_STACK, json: AsJson = False) -> None:
+    """Show which secrets of others the stack's settings need, and which are set; never a value."""
+    from settings import required_secrets
+
+    opened = open_stack(stack)
+    needed = required_secrets(opened.settings)
+    kept = engine_of(opened).external_secrets()
+    known = {name: {"needed": name in needed, "set": name in kept} for name in _secret_names()}
+    if json:
+        terminal.show_json(known)
+        return
+    shown = terminal.table("secret", "needed", "set")
+    for name, state in known.items():
+        missing = state["needed"] and not state["set"]
+        shown.add_row(
+            name,
+            "yes" if state["needed"] else "[dim]no[/]",
+            "[bold red]no[/]" if missing else "yes" if state["set"] else "[dim]no[/]",
+        )
+    terminal.out.print(shown)
+
+
+def _secret_names() -> tuple[str, ...]:
+    import settings
+
+    return settings.SECRET_NAMES
 
 
 def _branch(parent: MutableMapping[str, object], key: str) -> MutableMapping[str, object]:

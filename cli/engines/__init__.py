@@ -49,6 +49,14 @@ class Engine(ABC):
     def outputs(self) -> Mapping[str, object]:
         """The program's exports, secrets left out; empty when the stack was never up."""
 
+    @abstractmethod
+    def external_secrets(self) -> frozenset[str]:
+        """Names of the external secrets that are set."""
+
+    @abstractmethod
+    def set_external_secret(self, name: str, value: str) -> None:
+        """Keeps an external secret, encrypted; the next `up` applies it."""
+
 
 def engine_of(stack: Stack) -> Engine:
     """The engine this stack belongs to, or, before its first `up`, the one it will belong to.

@@ -10,6 +10,7 @@ from typing import ClassVar
 from cli import local_engine, terminal
 from cli.engines import Engine
 from cli.errors import Cancelled, ConfigError, ExitCode, GroceryError, UpdateFailed
+from cli.external_secrets import SecretStore
 from cli.local_engine import display
 from cli.local_engine.errors import StackMissingError
 from cli.stack import PROJECT
@@ -80,6 +81,16 @@ class LocalEngine(Engine):
             except StackMissingError:
                 return {}
 
+    def external_secrets(self) -> frozenset[str]:
+        return frozenset(self._secrets.load())
+
+    def set_external_secret(self, name: str, value: str) -> None:
+        self._secrets.put(name, value)
+
+    @property
+    def _secrets(self) -> SecretStore:
+        return SecretStore(self.stack.state_dir, self.stack.passphrase())
+
     @property
     def _project(self) -> local_engine.Project:
         if self.stack.encrypted:
@@ -87,15 +98,17 @@ class LocalEngine(Engine):
                 f"{self.stack.file.name} holds values that only pulumi can read",
                 value=", ".join(sorted(self.stack.encrypted)),
                 expected="no `secure:` value in a stack of the local engine",
-                next=f"remove them from {self.stack.file.name}, or install pulumi",
+                next=f"take them out of {self.stack.file.name} and set each again: "
+                f"./grocery config secret set NAME --stack {self.stack.name}; or install pulumi",
             )
+        secrets = {f"{PROJECT}:{name}": value for name, value in self._secrets.load().items()}
         return local_engine.Project(
             root=self.stack.root,
             name=PROJECT,
             stack=self.stack.name,
             state_dir=self.stack.state_dir,
-            config=self.stack.config,
-            secret_keys=frozenset(),
+            config={**self.stack.config, **secrets},
+            secret_keys=frozenset(secrets),
             passphrase=self.stack.passphrase(),
         )
 

@@ -15,7 +15,7 @@ from typing import ClassVar
 from cli import engine_host, failures, terminal
 from cli.engines import Engine
 from cli.errors import ExitCode, GroceryError, NoSuchStack, UpdateFailed
-from cli.stack import is_local
+from cli.stack import PROJECT, is_local
 
 PLUGINS = frozenset({"docker", "random", "tls"})
 
@@ -81,6 +81,14 @@ class PulumiEngine(Engine):
         found: dict[str, object] = json.loads(text or "{}")
         return found
 
+    def external_secrets(self) -> frozenset[str]:
+        return frozenset(key.removeprefix(f"{PROJECT}:") for key in self.stack.encrypted)
+
+    def set_external_secret(self, name: str, value: str) -> None:
+        self._ensure_stack()
+        # On standard input: a value among the arguments could be read by everyone on the machine.
+        self._run("config", "set", "--secret", f"{PROJECT}:{name}", words=value)
+
     def _environment(self) -> dict[str, str]:
         environment = {
             **os.environ,
@@ -101,16 +109,20 @@ class PulumiEngine(Engine):
         if is_local(self.stack.name):
             self._pulumi(["stack", "select", "--create", self.stack.name], capture=True)
 
-    def _run(self, *command: str) -> int:
-        return self._pulumi([*command, "--stack", self.stack.name]).returncode
+    def _run(self, *command: str, words: str | None = None) -> int:
+        return self._pulumi([*command, "--stack", self.stack.name], words=words).returncode
 
     def _captured(self, *command: str) -> str:
         return self._pulumi([*command, "--stack", self.stack.name], capture=True).stdout
 
-    def _pulumi(self, arguments: list[str], *, capture: bool = False) -> subprocess.CompletedProcess[str]:
+    def _pulumi(
+        self, arguments: list[str], *, capture: bool = False, words: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         asks = arguments[0] == "up" and "--yes" not in arguments and terminal.interactive()
         command = ["pulumi", *arguments, *([] if asks else ["--non-interactive"]), "--cwd", str(self.stack.root)]
-        result = subprocess.run(command, env=self._environment(), text=True, capture_output=capture, check=False)
+        result = subprocess.run(
+            command, env=self._environment(), text=True, input=words, capture_output=capture, check=False
+        )
         if result.returncode not in (ExitCode.OK, ExitCode.CHANGES):
             raise self._failure(command, result)
         return result

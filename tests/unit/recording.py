@@ -28,6 +28,8 @@ from pulumi.runtime.settings import reset_options, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 from ruamel.yaml import YAML
 
+from settings import SECRET_NAMES
+
 Json = Any  # a value of the wire: mappings, lists, texts, numbers and secrets
 
 ROOT = Path(__file__).parent.parent.parent
@@ -108,13 +110,20 @@ CERT_REQUEST = "tls:index/certRequest:CertRequest"
 LOCALLY_SIGNED = "tls:index/locallySignedCert:LocallySignedCert"
 
 
-def record(stack: str, settings: Mapping[str, Any] | None, *, preview: bool) -> Recording:
-    """Run the program as `stack` with these settings, once each; parts that name no image get one."""
-    return _record(stack, json.dumps(merge(IMAGES, settings or {}), sort_keys=True), preview)
+EXTERNAL: Mapping[str, str] = {name: f"what-others-issued-as-{name}" for name in SECRET_NAMES}
+
+
+def record(
+    stack: str, settings: Mapping[str, Any] | None, *, preview: bool, external: Mapping[str, str] = EXTERNAL
+) -> Recording:
+    """Run the program as `stack` with these settings, once each; parts that name no image get one, external secrets
+    are there unless told otherwise."""
+    secrets = tuple(sorted(external.items()))
+    return _record(stack, json.dumps(merge(IMAGES, settings or {}), sort_keys=True), preview, secrets)
 
 
 @functools.cache
-def _record(stack: str, settings: str, preview: bool) -> Recording:
+def _record(stack: str, settings: str, preview: bool, external: tuple[tuple[str, str], ...]) -> Recording:
     recording = Recording(stack)
     monitor = _Monitor(recording, preview)
 
@@ -122,10 +131,11 @@ def _record(stack: str, settings: str, preview: bool) -> Recording:
         # Inside the loop's own context, where the SDK keeps its state.
         reset_options()
         try:
-            set_mocks(_NoMocks(), project="grocery", stack=stack, preview=preview, monitor=monitor)
+            set_mocks(NoMocks(), project="grocery", stack=stack, preview=preview, monitor=monitor)
             # The program makes its own root; the one made for tests would swallow the exports.
             set_root_resource(None)  # type: ignore[arg-type]
-            pulumi.runtime.set_all_config({"grocery:settings": settings})
+            secrets = {f"grocery:{name}": value for name, value in external}
+            pulumi.runtime.set_all_config({"grocery:settings": settings, **secrets}, list(secrets))
             await run_in_stack(_program)
         finally:
             reset_options()
@@ -182,7 +192,7 @@ def _program() -> None:
     runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
 
-class _NoMocks(Mocks):
+class NoMocks(Mocks):
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         raise AssertionError("the recording monitor answers by itself")
 
@@ -192,7 +202,7 @@ class _NoMocks(Mocks):
 
 class _Monitor(MockMonitor):
     def __init__(self, recording: Recording, preview: bool) -> None:
-        super().__init__(_NoMocks())
+        super().__init__(NoMocks())
         self._recording = recording
         self._preview = preview
 
