@@ -1,6 +1,8 @@
 import { render } from "solid-js/web";
 import { App } from "./app.tsx";
-import "./styles.css";
+import "./styles/base.css";
+import "./styles/frame.css";
+import "./styles/lists.css";
 
 const root = document.getElementById("app");
 if (root) render(() => <App />, root);

@@ -2,6 +2,7 @@ import { mutators, schema, type Context, type Schema } from "@grocery/schema";
 import { Zero, type ConnectionState, type MutateRequest, type ReadonlyJSONValue, type ZeroOptions } from "@rocicorp/zero";
 import { batch, createSignal, onCleanup } from "solid-js";
 import { refresh, session, type User } from "./session.ts";
+import { say } from "./toast.tsx";
 
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8_000;
@@ -15,7 +16,7 @@ export type GroceryZero = Zero<Schema, undefined, Context>;
 type Arguments = ReadonlyJSONValue | undefined;
 
 /** The user's replica, the state of its connection, and writing through it. Belongs to the owner that creates it. */
-export function createStore(user: User, say: (message: string) => void) {
+export function createStore(user: User) {
   const [state, setState] = createSignal<ConnectionState["name"]>("connecting");
   const [outdated, setOutdated] = createSignal(false);
   let closed = false;
