@@ -100,6 +100,18 @@ def _pool(value: object) -> object:
     return value
 
 
+def _network(value: object) -> object:
+    if isinstance(value, str):
+        expected = 'expected a network such as "10.0.0.0/8" or "2001:db8::/32", with no bits set beyond its length'
+        try:
+            network = ipaddress.ip_network(value)
+        except ValueError:
+            raise ValueError(expected) from None
+        if network.prefixlen == 0:
+            raise ValueError("this is everybody: name the networks that are meant")
+    return value
+
+
 def format_size(size: int) -> str:
     """536870912 (bytes, whole KiB) -> "512MiB", in the largest unit without a remainder."""
     unit = next(unit for unit in reversed(_UNITS) if size % _UNITS[unit] == 0)
@@ -154,6 +166,7 @@ ImageReference = Annotated[
 ]
 Moment = Annotated[str, BeforeValidator(_moment)]
 Pool = Annotated[str, BeforeValidator(_pool)]
+Cidr = Annotated[str, BeforeValidator(_network)]
 AbsolutePath = Annotated[str, _matching(_ABSOLUTE_PATH, "an absolute path of plain characters")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Generation = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -228,16 +241,42 @@ class RateLimits(_Model):
     auth: RateLimit = RateLimit(rate="60r/m", burst=30)
 
 
+class Connections(_Model):
+    """What one client address may have open at once; an IPv6 client is its /64."""
+
+    per_address: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Requests being answered at the same moment; one more gets 429."""
+    websockets_per_address: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Open WebSockets, one for each tab: an office behind one address has many."""
+
+
+class Maintenance(_Model):
+    """A page instead of the application. Open WebSockets, /health and certificate challenges are not touched."""
+
+    enabled: bool = False
+    allow: tuple[Cidr, ...] = ()
+    """Networks that see the application all the same."""
+    retry_after: Seconds = 600
+    """When to come back, as it is told to clients and crawlers."""
+
+
 class Edge(_Model):
     """The one public door: TLS, HTTP/2, WebSockets, limits and headers."""
 
     domain: Domain = "localhost"
     https_port: Port = 8443
     http_port: Port = 8080
-    """Answers with a redirect to https_port and nothing else."""
+    """Answers with a redirect to https_port and, for certificates, with challenges."""
     hsts: bool = True
-    """Send Strict-Transport-Security. Never sent for localhost, where it would capture every port of the machine."""
+    """Send Strict-Transport-Security for two years. Never sent for localhost, where it would capture every port of the
+    machine."""
+    hsts_preload: bool = False
+    """Include every sub-domain and ask browser makers to build the name in; takes months to undo."""
+    trusted_proxies: tuple[Cidr, ...] = ()
+    """Networks of load balancers in front: their X-Forwarded-For tells the client's address. Nobody else's does."""
     rate_limits: RateLimits = RateLimits()
+    connections: Connections = Connections()
+    maintenance: Maintenance = Maintenance()
     memory: Bytes = 128 << 20
     image: ImageReference | None = None
 
@@ -245,6 +284,12 @@ class Edge(_Model):
     def _ports_differ(self) -> Self:
         if self.https_port == self.http_port:
             raise ValueError(f"https_port and http_port are both {self.https_port}: give them different ports")
+        return self
+
+    @model_validator(mode="after")
+    def _preload_is_a_kind_of_hsts(self) -> Self:
+        if self.hsts_preload and not (self.hsts and self.domain != "localhost"):
+            raise ValueError("hsts_preload needs hsts: true and a real domain")
         return self
 
     @property
