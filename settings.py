@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeGuard, get_args
 
 from pydantic import (
     AfterValidator,
@@ -40,6 +40,9 @@ _DOMAIN = re.compile(
 _STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,15}$")
 _ENVIRONMENT_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _ABSOLUTE_PATH = re.compile(r"^(/[A-Za-z0-9._-]+)+$")
+_HTTPS_URL = re.compile(r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$")
+_EMAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$")
+_PEM_CERTIFICATES = re.compile(r"^\s*(-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+$")
 _DOCKER_HOST = re.compile(r"^(unix:///[^\s]+|ssh://[^\s@/]+@[^\s@/]+)$")
 # A reference that names exactly one content: a registry digest, an image ID, or a local tag that is a content hash.
 PINNED_IMAGE = re.compile(
@@ -147,6 +150,15 @@ def _at_least(minimum: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _at_least_seconds(minimum: str) -> AfterValidator:
+    def check(value: int) -> int:
+        if value < parse_duration(minimum):
+            raise ValueError(f"expected at least {minimum}")
+        return value
+
+    return AfterValidator(check)
+
+
 Rate = Annotated[
     str, _matching(_RATE, '"<number>r/s" or "<number>r/m"'), Field(json_schema_extra={"pattern": _RATE.pattern})
 ]
@@ -164,6 +176,7 @@ ImageReference = Annotated[
         PINNED_IMAGE, '"registry/name@sha256:<64 hex>" or an image ID "sha256:<64 hex>"; a moving tag is no release'
     ),
 ]
+HttpsUrl = Annotated[str, _matching(_HTTPS_URL, 'an address such as "https://acme.example.com/directory"')]
 Moment = Annotated[str, BeforeValidator(_moment)]
 Pool = Annotated[str, BeforeValidator(_pool)]
 Cidr = Annotated[str, BeforeValidator(_network)]
@@ -260,6 +273,39 @@ class Maintenance(_Model):
     """When to come back, as it is told to clients and crawlers."""
 
 
+class StackCertificate(_Model):
+    """Signed by the stack's own authority, which browsers have to be told to trust."""
+
+    kind: Literal["stack"] = "stack"
+
+
+class AcmeCertificate(_Model):
+    """Issued and renewed by an authority that speaks ACME, such as Let's Encrypt.
+
+    The authority asks for a file on port 80 of the domain, so that port has to lead to `http_port`.
+    """
+
+    kind: Literal["acme"]
+    directory: HttpsUrl = "https://acme-v02.api.letsencrypt.org/directory"
+    """The authority's ACME directory."""
+    email: Annotated[str, _matching(_EMAIL, 'an e-mail address such as "operations@example.com"')]
+    """Contact of the account at the authority."""
+    ca_certificate: Annotated[str, _matching(_PEM_CERTIFICATES, "certificates in PEM")] | None = None
+    """Of a private authority: its certificates, trusted beside the public ones."""
+    start_period: Annotated[Seconds, _at_least_seconds("10s")] = 90
+    """How long the first certificate may take; then `up` ends with the reason, and what was served before serves on."""
+    image: ImageReference | None = None
+
+
+class ProvidedCertificate(_Model):
+    """Yours: the external secrets edge-certificate (with its chain) and edge-key, both PEM."""
+
+    kind: Literal["provided"]
+
+
+Certificate = Annotated[StackCertificate | AcmeCertificate | ProvidedCertificate, Field(discriminator="kind")]
+
+
 class Edge(_Model):
     """The one public door: TLS, HTTP/2, WebSockets, limits and headers."""
 
@@ -277,8 +323,18 @@ class Edge(_Model):
     rate_limits: RateLimits = RateLimits()
     connections: Connections = Connections()
     maintenance: Maintenance = Maintenance()
+    certificate: Certificate = StackCertificate()
     memory: Bytes = 128 << 20
     image: ImageReference | None = None
+
+    @model_validator(mode="after")
+    def _authorities_vouch_for_public_names(self) -> Self:
+        if self.certificate.kind == "acme" and "." not in self.domain:
+            raise ValueError(
+                f"certificate.kind is acme, but the domain is {self.domain!r}, and no authority vouches for such a "
+                "name: use one it can reach, or kind: stack"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
@@ -427,8 +483,8 @@ class Settings(_Model):
     rotation: Rotation = Rotation()
 
 
-ImageName = Literal["postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend"]
-IMAGE_NAMES: tuple[ImageName, ...] = ("postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend")
+ImageName = Literal["postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend", "acme"]
+IMAGE_NAMES: tuple[ImageName, ...] = get_args(ImageName)
 
 
 SecretName = Literal["smtp-password", "error-reporting-dsn", "edge-certificate", "edge-key"]
@@ -437,7 +493,8 @@ SECRET_NAMES: tuple[SecretName, ...] = get_args(SecretName)
 
 def required_secrets(settings: Settings) -> tuple[SecretName, ...]:
     """The external secrets these settings call for: what others issued, kept as secret configuration of the stack."""
-    return ()
+    provided = settings.edge.certificate.kind == "provided"
+    return ("edge-certificate", "edge-key") if provided else ()
 
 
 def load(source: Mapping[str, Any] | str | None) -> Settings:
@@ -485,11 +542,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def resolve_images(settings: Settings, root: Path) -> dict[ImageName, str]:
-    """The image reference of every part, from the first of: its setting, images/lock.json, .local/images.json under
-    `root`.
+    """The image reference of every part these settings call for, from the first of: its setting, images/lock.json,
+    .local/images.json under `root`.
 
     Raises SettingsError for images that are in none of them and for a file that does not say what is expected.
     """
+    certificate = settings.edge.certificate
     chosen: dict[ImageName, str | None] = {
         "postgres": settings.postgres.image,
         "migrations": settings.migrations.image,
@@ -498,8 +556,10 @@ def resolve_images(settings: Settings, root: Path) -> dict[ImageName, str]:
         "edge": settings.edge.image,
         "frontend": settings.frontend.image,
     }
+    if isinstance(certificate, AcmeCertificate):
+        chosen["acme"] = certificate.image
     built = _built_images(root / ".local" / "images.json") | _built_images(root / "images" / "lock.json")
-    images = {name: chosen[name] or built.get(name, "") for name in IMAGE_NAMES}
+    images = {name: image or built.get(name, "") for name, image in chosen.items()}
     missing = [name for name, reference in images.items() if not reference]
     if missing:
         raise SettingsError(
@@ -544,12 +604,25 @@ def _fault(kind: str, location: tuple[int | str, ...], message: str, value: obje
 
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Settings
-    for part in location:
-        annotation = model.model_fields[str(part)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+    kinds: dict[str, type[BaseModel]] = {}
+    for part in map(str, location):
+        if part in kinds:
+            model, kinds = kinds[part], {}
+            continue
+        annotation = model.model_fields[part].annotation
+        models = [found for found in (annotation, *get_args(annotation)) if _is_model(found)]
+        if not models:
             return []
-        model = annotation
+        if len(models) == 1:
+            model = models[0]
+        else:
+            # The path's next part says which of them.
+            kinds = {get_args(found.model_fields["kind"].annotation)[0]: found for found in models}
     return list(_names(model))
+
+
+def _is_model(annotation: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _names(model: type[BaseModel]) -> Iterator[str]:

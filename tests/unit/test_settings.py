@@ -18,6 +18,7 @@ from settings import (
     load,
     parse_duration,
     parse_size,
+    required_secrets,
     resolve_images,
 )
 from tests.unit.recording import IMAGE, IMAGES, ROOT, Json, stack_settings
@@ -82,6 +83,24 @@ def test_what_the_stack_files_show_in_comments_is_true(stack: str) -> None:
         ({"edge": {"connections": {"per_address": 0}}}, ["edge.connections.per_address"]),
         ({"edge": {"maintenance": {"allow": ["10.0.0.0/33"]}}}, ["edge.maintenance.allow.0", "a network"]),
         ({"edge": {"maintenance": {"retry_after": "soon"}}}, ["edge.maintenance.retry_after", '"5m"']),
+        ({"edge": {"certificate": {"kind": "magic"}}}, ["edge.certificate", "'magic'", "'acme'"]),
+        ({"edge": {"certificate": {"kind": "acme"}}}, ["edge.certificate", "email", "required"]),
+        (
+            {"edge": {"certificate": {"kind": "acme", "email": "a@example.com", "directry": "x"}}},
+            ["edge.certificate", "directry", "did you mean directory?"],
+        ),
+        (
+            {"edge": {"certificate": {"kind": "acme", "email": "a@example.com", "directory": "http://ca.test/"}}},
+            ["edge.certificate", "directory", "https://"],
+        ),
+        (
+            {"edge": {"certificate": {"kind": "acme", "email": "a@example.com", "ca_certificate": "a path"}}},
+            ["edge.certificate", "ca_certificate", "PEM"],
+        ),
+        (
+            {"edge": {"certificate": {"kind": "acme", "email": "a@example.com"}}},
+            ["grocery:settings.edge", "'localhost'", "kind: stack"],
+        ),
         ({"postgres": {"memory": 512}}, ["postgres.memory", '"512MiB"', "got 512"]),
         ({"postgres": {"memory": "512M"}}, ["postgres.memory", '"512MiB"']),
         ({"postgres": {"memory": "0MiB"}}, ["postgres.memory"]),
@@ -188,6 +207,25 @@ def test_an_image_comes_from_its_setting_then_the_lock_then_the_local_build(tmp_
     write_images(tmp_path / "images" / "lock.json", digest("b"), ("edge", "postgres"))
     images = resolve_images(load({"postgres": {"image": digest("c")}}), tmp_path)
     assert (images["postgres"], images["edge"], images["frontend"]) == (digest("c"), digest("b"), digest("a"))
+
+
+ACME = {"edge": {"domain": "grocery.test", "certificate": {"kind": "acme", "email": "a@example.com"}}}
+
+
+def test_only_a_stack_with_an_authority_of_others_needs_their_client(tmp_path: Path) -> None:
+    without = tuple(name for name in IMAGE_NAMES if name != "acme")
+    write_images(tmp_path / ".local" / "images.json", digest("a"), without)
+    assert "acme" not in resolve_images(Settings(), tmp_path)
+    with pytest.raises(SettingsError, match="image acme is not built"):
+        resolve_images(load(ACME), tmp_path)
+    write_images(tmp_path / "images" / "lock.json", digest("b"), ("acme",))
+    assert resolve_images(load(ACME), tmp_path)["acme"] == digest("b")
+
+
+def test_a_certificate_of_ones_own_is_a_secret_of_others() -> None:
+    assert required_secrets(Settings()) == ()
+    provided = load({"edge": {"certificate": {"kind": "provided"}}})
+    assert required_secrets(provided) == ("edge-certificate", "edge-key")
 
 
 def test_images_named_in_settings_need_no_build(tmp_path: Path) -> None:
