@@ -16,6 +16,8 @@ HTTP_PORT = 8080
 STATUS_PORT = 8079
 CERTIFICATE = "tls.crt"
 KEY = "tls.key"
+CERTIFICATE_IN_USE = "/tmp/certificate.conf"  # noqa: S108 - a tmpfs of the container
+"""Where the watcher writes which certificate is served, of an authority that renews it."""
 
 # What a browser may load, and from where: the application itself and nothing else. 'self' covers the WebSocket of
 # the same origin.
@@ -71,6 +73,8 @@ class Edge:
     """host:port of the API."""
     zero_cache: str
     """host:port of zero-cache."""
+    acme: str | None = None
+    """host:port of what answers an authority's challenges; None when the certificate comes with the configuration."""
     frontend: str | None = None
     """host:port of a frontend that is proxied; None serves the published files."""
 
@@ -91,4 +95,5 @@ def render(edge: Edge) -> str:
         status_port=STATUS_PORT,
         certificate=CERTIFICATE,
         key=KEY,
+        certificate_in_use=CERTIFICATE_IN_USE,
     )
