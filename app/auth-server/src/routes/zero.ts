@@ -1,11 +1,12 @@
 import { timingSafeEqual, createHash } from "node:crypto";
-import { mutators, queries, schema, type Context } from "@grocery/schema";
+import { queries, schema, type Context } from "@grocery/schema";
 import { ApplicationError, mustGetMutator, mustGetQuery, type ReadonlyJSONValue } from "@rocicorp/zero";
 import { handleMutateRequest, handleQueryRequest } from "@rocicorp/zero/server";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { accessCookie } from "../cookies.ts";
 import type { Config } from "../config.ts";
 import type { Database } from "../database.ts";
+import { mutators } from "../mutations.ts";
 import { Refusal } from "../refusal.ts";
 import type { Sessions } from "../sessions.ts";
 import type { Tokens } from "../tokens.ts";
