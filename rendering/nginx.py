@@ -17,7 +17,9 @@ STATUS_PORT = 8079
 CERTIFICATE = "tls.crt"
 KEY = "tls.key"
 CERTIFICATE_IN_USE = "/tmp/certificate.conf"  # noqa: S108 - a tmpfs of the container
-"""Where the watcher writes which certificate is served, of an authority that renews it."""
+"""Where the watcher writes which of the issued certificates is served."""
+CHALLENGES = "/srv/certificates/challenges"
+"""Folder of the answers to an authority's challenges."""
 
 # What a browser may load, and from where: the application itself and nothing else. 'self' covers the WebSocket of
 # the same origin.
@@ -73,8 +75,8 @@ class Edge:
     """host:port of the API."""
     zero_cache: str
     """host:port of zero-cache."""
-    acme: str | None = None
-    """host:port of what answers an authority's challenges; None when the certificate comes with the configuration."""
+    acme: bool = False
+    """The certificate is issued by an authority that asks for answers; otherwise it comes with the configuration."""
     frontend: str | None = None
     """host:port of a frontend that is proxied; None serves the published files."""
 
@@ -96,4 +98,5 @@ def render(edge: Edge) -> str:
         certificate=CERTIFICATE,
         key=KEY,
         certificate_in_use=CERTIFICATE_IN_USE,
+        challenges=CHALLENGES,
     )
