@@ -51,6 +51,42 @@ const origins = z.string().transform((text, check) => {
   return found;
 });
 
+/** Where errors are reported to: `https://<key>@<host>/<path><project>`, as Sentry and what speaks like it name it. */
+export type Dsn = { readonly endpoint: string; readonly key: string };
+
+const dsn = z.string().transform((text, check): Dsn => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const project = url && /^(.*\/)(\d+)$/.exec(url.pathname);
+  if (url && project && url.username !== "" && /^https?:$/.test(url.protocol))
+    return { endpoint: `${url.origin}${project[1]}api/${project[2]}/envelope/`, key: url.username };
+  check.addIssue({ code: "custom", message: "expected a DSN such as https://key@errors.example.org/1" });
+  return z.NEVER;
+});
+
+/** A push service's origin; `suffix` where any host that ends so is meant. */
+export type PushService = { readonly origin: string } | { readonly suffix: string };
+
+const DEFAULT_PUSH_SERVICES =
+  "https://fcm.googleapis.com,https://updates.push.services.mozilla.com,https://*.push.apple.com,https://*.notify.windows.com";
+
+const parsePushServices = (text: string): readonly PushService[] | undefined => {
+  const services: PushService[] = [];
+  for (const part of text.split(",").map((entry) => entry.trim()).filter(Boolean)) {
+    const wildcard = /^https:\/\/\*(\.[a-z0-9.-]+)$/.exec(part);
+    if (wildcard?.[1] !== undefined) services.push({ suffix: wildcard[1] });
+    else if (/^https?:\/\/[^*/]+$/.test(part) && URL.canParse(part)) services.push({ origin: new URL(part).origin });
+    else return undefined;
+  }
+  return services;
+};
+
+const pushServices = z.string().transform((text, check) => {
+  const services = parsePushServices(text);
+  if (services) return services;
+  check.addIssue({ code: "custom", message: "expected origins such as https://push.example.org or https://*.example.org" });
+  return z.NEVER;
+});
+
 const environment = z.object({
   NODE_ENV: z.string().default("production"),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
@@ -94,11 +130,56 @@ const environment = z.object({
   LOGIN_WINDOW_MS: whole(1_000, 86_400_000).default(900_000),
   LOGIN_ATTEMPTS_PER_ACCOUNT: whole(1, 10_000_000).default(10),
   LOGIN_ATTEMPTS_PER_ADDRESS: whole(1, 10_000_000).default(100),
+  /** Accounts asked for, and links of mails asked for or tried, by one address in a window of LOGIN_WINDOW_MS. */
+  REGISTRATIONS_PER_ADDRESS: whole(1, 10_000_000).default(100),
+  MAIL_REQUESTS_PER_ADDRESS: whole(1, 10_000_000).default(50),
+  /** In an hour; those beyond it are not sent, which nobody is told. */
+  MAILS_PER_RECIPIENT: whole(1, 10_000_000).default(5),
+
+  EMAIL_FROM: z.string().max(320).default("Grocery List <grocery@localhost>"),
+  SMTP_HOST: z.string().max(253).optional(),
+  SMTP_PORT: whole(1, 65_535).default(587),
+  SMTP_SECURITY: z.enum(["starttls", "tls", "none"]).default("starttls"),
+  SMTP_USERNAME: z.string().max(320).optional(),
+  SMTP_PASSWORD: z.string().max(1000).optional(),
+
+  ERROR_REPORTING_DSN: dsn.optional(),
+
+  VAPID_PUBLIC_KEY: z.string().regex(/^[\w-]{87}$/, "expected the 87 characters of a P-256 point").optional(),
+  VAPID_PRIVATE_KEY: z.string().regex(/^[\w-]{43}$/, "expected the 43 characters of a P-256 scalar").optional(),
+  VAPID_SUBJECT: z.string().regex(/^(mailto:|https:)/, "expected a mailto: or https: address").optional(),
+  PUSH_SERVICES: pushServices.default(parsePushServices(DEFAULT_PUSH_SERVICES) ?? []),
+  PUSH_SETTLE_SECONDS: whole(1, 600).default(20),
 });
 
-export type Config = Omit<z.infer<typeof environment>, "CORS_ORIGIN" | "FRONTEND_URL" | "CLIENT_URL"> & {
+type Environment = z.infer<typeof environment>;
+
+/** The server that takes our mail. `credentials` where it wants some. */
+export type EmailConfig = {
+  readonly host: string;
+  readonly port: number;
+  readonly security: "starttls" | "tls" | "none";
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  readonly from: string;
+};
+
+/** What push messages are signed with and where they may go. */
+export type PushConfig = {
+  readonly publicKey: string;
+  readonly privateKey: string;
+  readonly subject: string;
+  readonly services: readonly PushService[];
+  readonly settleSeconds: number;
+};
+
+export type Config = Omit<Environment, "CORS_ORIGIN" | "FRONTEND_URL" | "CLIENT_URL"> & {
   /** Where pages may come from that send writes here. */
   readonly allowedOrigins: ReadonlySet<string>;
+  /** The page's origin, which links in mails point to. */
+  readonly pageOrigin: string;
+  /** Undefined where no mail can be sent: then nothing needs one. */
+  readonly email: EmailConfig | undefined;
+  readonly push: PushConfig | undefined;
   readonly version: string;
 };
 
@@ -112,6 +193,9 @@ const secretNames = [
   "JWT_ACCESS_SECRET_PREVIOUS",
   "JWT_REFRESH_SECRET_PREVIOUS",
   "ZERO_AUTH_SECRET",
+  "SMTP_PASSWORD",
+  "ERROR_REPORTING_DSN",
+  "VAPID_PRIVATE_KEY",
 ] as const;
 
 function readSecret(directory: string, name: string): string | undefined {
@@ -153,8 +237,36 @@ export function loadConfig(
     );
   }
   const { CORS_ORIGIN, FRONTEND_URL, CLIENT_URL, ...rest } = parsed.data;
-  const allowedOrigins = new Set([...CORS_ORIGIN, ...FRONTEND_URL, ...CLIENT_URL]);
-  if (allowedOrigins.size === 0)
+  const allowedOrigins = new Set([...CLIENT_URL, ...FRONTEND_URL, ...CORS_ORIGIN]);
+  const [pageOrigin] = allowedOrigins;
+  if (pageOrigin === undefined)
     throw new ConfigError("CORS_ORIGIN: is missing. Set it to the page's origin, such as https://localhost:8443.");
-  return { ...rest, allowedOrigins, version };
+  return {
+    ...rest,
+    allowedOrigins,
+    pageOrigin,
+    email: emailConfig(rest, secretsDirectory),
+    push: pushConfig(rest),
+    version,
+  };
+}
+
+type Rest = Omit<Environment, "CORS_ORIGIN" | "FRONTEND_URL" | "CLIENT_URL">;
+
+function emailConfig(env: Rest, secretsDirectory: string): EmailConfig | undefined {
+  const { SMTP_HOST: host, SMTP_PORT: port, SMTP_SECURITY: security, EMAIL_FROM: from } = env;
+  if (host === undefined) return undefined;
+  const { SMTP_USERNAME: username, SMTP_PASSWORD: password } = env;
+  if (username !== undefined && password === undefined)
+    throw new ConfigError(`SMTP_PASSWORD: is missing, but SMTP_USERNAME is set. Put it into ${secretsDirectory}.`);
+  if (username !== undefined && security === "none")
+    throw new ConfigError("SMTP_SECURITY: none would send SMTP_PASSWORD in the clear. Set it to starttls or tls.");
+  const credentials = username !== undefined && password !== undefined ? { username, password } : undefined;
+  return { host, port, security, credentials, from };
+}
+
+function pushConfig(env: Rest): PushConfig | undefined {
+  const { VAPID_PUBLIC_KEY: publicKey, VAPID_PRIVATE_KEY: privateKey, VAPID_SUBJECT: subject } = env;
+  if (publicKey === undefined || privateKey === undefined || subject === undefined) return undefined;
+  return { publicKey, privateKey, subject, services: env.PUSH_SERVICES, settleSeconds: env.PUSH_SETTLE_SECONDS };
 }

@@ -1,18 +1,50 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Database } from "./database.ts";
 
+const ACTIVE_USERS_CACHE_MS = 30_000;
+
+async function countActiveUsers(database: Database): Promise<number | undefined> {
+  // Before the first answer of the database a scrape would only wait for it.
+  if (!database.hasAnswered) return undefined;
+  try {
+    const rows = await database.rows<{ count: number }>(
+      `SELECT count(DISTINCT account_id)::int AS count FROM auth.session
+        WHERE revoked_at IS NULL AND last_used_at > now() - interval '15 minutes'`,
+    );
+    return rows[0]?.count;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `find`, asked again once its last answer is older than `milliseconds`. */
+function cached<Value>(milliseconds: number, find: () => Promise<Value>): () => Promise<Value> {
+  let last: Promise<Value> | undefined;
+  let askedAt = 0;
+  return () => {
+    const now = Date.now();
+    if (!last || now - askedAt >= milliseconds) {
+      askedAt = now;
+      last = find();
+    }
+    return last;
+  };
+}
+
 /** What Prometheus reads. Routes are labelled by template, never by path, so the number of series is bounded. */
 export class Metrics {
   readonly registry = new Registry();
   readonly logins: Counter<"result">;
+  readonly emails: Counter<"result">;
+  /** Kinds are the codes of refusals: as many as the source names. */
+  readonly errors: Counter<"kind">;
   readonly #requests: Histogram<"method" | "route" | "status">;
 
   constructor(version: string, database: Database) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
-    new Gauge({ name: "auth_server_build_info", help: "Always 1.", labelNames: ["version"], registers })
-      .labels(version)
-      .set(1);
+    for (const name of ["build_info", "auth_server_build_info"])
+      new Gauge({ name, help: "Always 1.", labelNames: ["version"], registers }).labels(version).set(1);
     this.#requests = new Histogram({
       name: "http_request_duration_seconds",
       help: "Time from a request's first byte to the end of its answer.",
@@ -26,12 +58,25 @@ export class Metrics {
       labelNames: ["result"],
       registers,
     });
+    this.emails = new Counter({
+      name: "emails_total",
+      help: "Mails by result: sent, retried, failed, or dropped because there was nobody to tell anything.",
+      labelNames: ["result"],
+      registers,
+    });
+    this.errors = new Counter({
+      name: "http_errors_total",
+      help: "Answers that are not success, by the code they carry.",
+      labelNames: ["kind"],
+      registers,
+    });
     new Gauge({
       name: "db_pool_connections",
       help: "Connections of the database pool by state.",
       labelNames: ["state"],
       registers,
       collect() {
+        this.set({ state: "total" }, database.pool.totalCount);
         this.set({ state: "idle" }, database.pool.idleCount);
         this.set({ state: "used" }, database.pool.totalCount - database.pool.idleCount);
       },
@@ -50,6 +95,18 @@ export class Metrics {
       registers,
       collect() {
         this.set(database.pool.options.max);
+      },
+    });
+    // Last, since it takes a connection of the pool that the gauges above count.
+    const activeUsers = cached(ACTIVE_USERS_CACHE_MS, () => countActiveUsers(database));
+    new Gauge({
+      name: "active_users",
+      help: "Accounts that used a session in the last 15 minutes; absent while the database does not answer.",
+      registers,
+      async collect() {
+        const count = await activeUsers();
+        this.reset();
+        if (count !== undefined) this.set(count);
       },
     });
   }

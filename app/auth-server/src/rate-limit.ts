@@ -1,4 +1,6 @@
-/** A fixed window of requests per address, in this process's memory: a brake on floods, not a login throttle. */
+const MOST_KEYS = 100_000;
+
+/** A fixed window of requests per key, in this process's memory: a brake on floods, not a login throttle. */
 export class RateLimit {
   readonly #windowMs: number;
   readonly #allowed: number;
@@ -10,14 +12,16 @@ export class RateLimit {
     this.#allowed = allowed;
   }
 
-  /** Seconds to wait when `address` has used up its requests, otherwise undefined. `now` in milliseconds. */
-  take(address: string, now = Date.now()): number | undefined {
+  /** Seconds to wait when `key` has used up its requests, otherwise undefined. `now` in milliseconds. */
+  take(key: string, now = Date.now()): number | undefined {
     if (now >= this.#windowEnds) {
       this.#counts.clear();
       this.#windowEnds = now + this.#windowMs;
     }
-    const count = (this.#counts.get(address) ?? 0) + 1;
-    this.#counts.set(address, count);
+    // A flood from very many addresses must not fill the memory; whoever is forgotten starts afresh.
+    if (this.#counts.size >= MOST_KEYS && !this.#counts.has(key)) this.#counts.clear();
+    const count = (this.#counts.get(key) ?? 0) + 1;
+    this.#counts.set(key, count);
     return count > this.#allowed ? Math.ceil((this.#windowEnds - now) / 1000) : undefined;
   }
 }

@@ -5,14 +5,21 @@ import type { FastifyLoggerOptions, PinoLoggerOptions } from "fastify/types/logg
 import { Accounts } from "./accounts.ts";
 import type { Config } from "./config.ts";
 import { Database, isUnavailable } from "./database.ts";
+import { Outbox } from "./mail/outbox.ts";
+import { MailTokens } from "./mail/tokens.ts";
 import { Metrics } from "./metrics.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { Refusal } from "./refusal.ts";
+import { accountRoutes } from "./routes/account.ts";
 import { authRoutes } from "./routes/auth.ts";
+import { configRoutes } from "./routes/config.ts";
+import { guard } from "./routes/guard.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { zeroRoutes } from "./routes/zero.ts";
 import { Sessions } from "./sessions.ts";
 import { Throttle, Throttled } from "./throttle.ts";
 import { Tokens } from "./tokens.ts";
+import { Visitors } from "./visitors.ts";
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const SWEEP_INTERVAL_MS = 15 * 60_000;
@@ -82,7 +89,12 @@ export async function buildServer(config: Config): Promise<Server> {
   const tokens = new Tokens(config);
   const sessions = new Sessions(config, database, tokens);
   const throttle = new Throttle(config, database);
+  const visitors = new Visitors(tokens, sessions);
   const metrics = new Metrics(config.version, database);
+  const mailTokens = new MailTokens(database);
+  const outbox = config.email && new Outbox({ config, database, tokens: mailTokens, throttle, metrics }, config.email, app.log);
+  const accounts = new Accounts({ config, database, mailTokens, outbox });
+  const rateLimit = new RateLimit(config.RATE_LIMIT_WINDOW_MS, config.RATE_LIMIT_MAX_REQUESTS);
   const state = { draining: false };
 
   app.addHook("onRequest", async (request, reply) => {
@@ -102,27 +114,35 @@ export async function buildServer(config: Config): Promise<Server> {
     const refusal = asRefusal(error);
     if (refusal.status >= 500)
       request.log[refusal.status === 503 ? "warn" : "error"]({ err: error }, "request failed");
+    metrics.errors.inc({ kind: refusal.code });
     if (refusal.retryAfterSeconds !== undefined) void reply.header("retry-after", refusal.retryAfterSeconds);
     return reply.code(refusal.status).send({ error: { code: refusal.code, message: refusal.message } });
   });
-  app.setNotFoundHandler(async (_request, reply) =>
-    reply.code(404).send({ error: { code: "not_found", message: "There is nothing here." } }),
-  );
+  app.setNotFoundHandler(async () => {
+    throw new Refusal(404, "not_found", "There is nothing here.");
+  });
 
   await app.register(fastifyCookie);
   operationRoutes(app, database, metrics, state);
-  await app.register(async (scope) =>
-    authRoutes(scope, { config, accounts: new Accounts(config, database), sessions, throttle, tokens, metrics }),
-  );
-  await app.register(async (scope) => zeroRoutes(scope, { config, database, sessions, tokens }));
+  configRoutes(app, config);
+  await app.register(async (scope) => {
+    guard(scope, config.allowedOrigins, rateLimit);
+    authRoutes(scope, { config, accounts, sessions, throttle, tokens, visitors, metrics });
+    accountRoutes(scope, { config, database, accounts, sessions, throttle, visitors, rateLimit });
+  });
+  await app.register(async (scope) => zeroRoutes(scope, { config, database, visitors }));
+
+  // Mail that an earlier process left.
+  outbox?.wake();
 
   const sweep = setInterval(() => {
-    Promise.all([sessions.sweep(), throttle.sweep()]).catch((error: unknown) =>
+    Promise.all([sessions.sweep(), throttle.sweep(), mailTokens.sweep()]).catch((error: unknown) =>
       app.log.warn({ err: error }, "old sessions could not be removed; trying again later"),
     );
   }, SWEEP_INTERVAL_MS).unref();
   app.addHook("onClose", async () => {
     clearInterval(sweep);
+    await outbox?.stop();
     await database.close();
   });
 

@@ -1,35 +1,27 @@
-import { limits, normaliseEmail } from "@grocery/schema";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { normaliseEmail } from "@grocery/schema";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import * as z from "zod";
 import type { Accounts } from "../accounts.ts";
+import { clientName } from "../client-name.ts";
 import type { Config } from "../config.ts";
 import { accessCookie, clearCookies, refreshCookie, setCookies } from "../cookies.ts";
 import type { Metrics } from "../metrics.ts";
-import { RateLimit } from "../rate-limit.ts";
 import { Refusal } from "../refusal.ts";
 import type { Issued, Sessions } from "../sessions.ts";
 import { Throttled, type Throttle } from "../throttle.ts";
 import type { Tokens } from "../tokens.ts";
+import type { Visitors } from "../visitors.ts";
+import { email, givenPassword, linkToken, newPassword, profileName } from "./fields.ts";
+import { read } from "./guard.ts";
 
-const email = z.string().transform((address, check) => {
-  const normal = normaliseEmail(address);
-  if (normal !== undefined) return normal;
-  check.addIssue({ code: "custom", message: "This is not an e-mail address." });
-  return z.NEVER;
-});
-const password = z
-  .string()
-  .min(limits.passwordMin, `A password has at least ${limits.passwordMin} characters.`)
-  .refine((text) => Buffer.byteLength(text) <= limits.passwordMaxBytes, {
-    error: `A password has at most ${limits.passwordMaxBytes} bytes.`,
-  });
-const name = z.string().trim().min(1, "A name is needed.").max(limits.profileName, "This name is too long.");
-
-const registration = z.strictObject({ email, password, name });
-// Whatever could never be a password is a wrong one, not a malformed request: the answer stays the same.
-const credentials = z.strictObject({ email: z.string().max(1000), password: z.string().max(1000) });
+const registration = z.strictObject({ email, password: newPassword, name: profileName });
+const credentials = z.strictObject({ email: z.string().max(1000), password: givenPassword });
+const forgotten = z.strictObject({ email });
+const verification = z.strictObject({ token: linkToken });
+const reset = z.strictObject({ token: linkToken, password: newPassword });
 
 const WRONG_CREDENTIALS = "The e-mail address or the password is wrong.";
+const SPENT_LINK = "This link is not good any more. Ask for a new one.";
 
 export type AuthParts = {
   readonly config: Config;
@@ -37,24 +29,13 @@ export type AuthParts = {
   readonly sessions: Sessions;
   readonly throttle: Throttle;
   readonly tokens: Tokens;
+  readonly visitors: Visitors;
   readonly metrics: Metrics;
 };
 
-function read<Shape extends z.ZodType>(shape: Shape, body: unknown): z.output<Shape> {
-  const parsed = shape.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw new Refusal(400, "invalid", parsed.error.issues[0]?.message ?? "The request was not understood.");
-}
-
+/** For whoever is not logged in, or about to be not. */
 export function authRoutes(app: FastifyInstance, parts: AuthParts): void {
-  const { config, accounts, sessions, throttle, tokens, metrics } = parts;
-  const rateLimit = new RateLimit(config.RATE_LIMIT_WINDOW_MS, config.RATE_LIMIT_MAX_REQUESTS);
-
-  app.addHook("onRequest", async (request) => {
-    const wait = rateLimit.take(request.ip);
-    if (wait !== undefined) throw new Refusal(429, "too_many_requests", "Too many requests. Try again later.", wait);
-    if (request.method === "POST") refuseForeignPages(request, config.allowedOrigins);
-  });
+  const { config, accounts, sessions, throttle, tokens, visitors, metrics } = parts;
 
   const welcome = (reply: FastifyReply, issued: Issued) => {
     setCookies(reply, issued, config);
@@ -63,6 +44,7 @@ export function authRoutes(app: FastifyInstance, parts: AuthParts): void {
 
   app.post("/api/auth/register", async (request, reply) => {
     const wanted = read(registration, request.body);
+    await throttle.takeRegistration(request.ip);
     await accounts.register(wanted.email, wanted.password, wanted.name);
     return reply.code(202).send({ status: "accepted" });
   });
@@ -71,7 +53,7 @@ export function authRoutes(app: FastifyInstance, parts: AuthParts): void {
     const given = read(credentials, request.body);
     const address = normaliseEmail(given.email) ?? "";
     try {
-      await throttle.take(address, request.ip);
+      await throttle.takePassword(address, request.ip);
     } catch (error) {
       if (error instanceof Throttled) metrics.logins.inc({ result: "throttled" });
       throw error;
@@ -80,7 +62,7 @@ export function authRoutes(app: FastifyInstance, parts: AuthParts): void {
     metrics.logins.inc({ result: user ? "success" : "failure" });
     if (!user) throw new Refusal(401, "wrong_credentials", WRONG_CREDENTIALS);
     await throttle.forgive(address, request.ip);
-    return welcome(reply, await sessions.open(user));
+    return welcome(reply, await sessions.open(user, clientName(request.headers["user-agent"])));
   });
 
   app.post("/api/auth/refresh", async (request, reply) => {
@@ -100,20 +82,40 @@ export function authRoutes(app: FastifyInstance, parts: AuthParts): void {
   });
 
   // Answers 200 when nobody is logged in too: that is an answer, not an error.
-  app.get("/api/auth/session", async (request) => {
-    const identity = await tokens.verifyAccess(accessCookie(request));
-    const alive = identity !== undefined && (await sessions.isAlive(identity.sid));
-    return {
-      user: alive ? { id: identity.sub, email: identity.email, name: identity.name } : null,
-      refreshable: refreshCookie(request) !== undefined,
-    };
-  });
-}
+  app.get("/api/auth/session", async (request) => ({
+    user: (await visitors.find(request))?.user ?? null,
+    refreshable: refreshCookie(request) !== undefined,
+  }));
 
-/** Only our own page may write: SameSite keeps the cookies back elsewhere, and this does not rely on it. */
-function refuseForeignPages(request: FastifyRequest, allowed: ReadonlySet<string>): void {
-  if (!allowed.has(request.headers.origin ?? ""))
-    throw new Refusal(403, "foreign_origin", "This address is not one the application may be used from.");
-  if (!/^application\/json(;|$)/i.test(request.headers["content-type"] ?? ""))
-    throw new Refusal(415, "not_json", "The request must be JSON.");
+  const needEmail = () => {
+    if (!config.email) throw new Refusal(404, "email_disabled", "This service sends no e-mail.");
+  };
+
+  app.post("/api/auth/forgot-password", async (request, reply) => {
+    needEmail();
+    const wanted = read(forgotten, request.body);
+    await throttle.takeMailRequest(request.ip);
+    await accounts.requestReset(wanted.email);
+    return reply.code(202).send({ status: "accepted" });
+  });
+
+  app.post("/api/auth/verify-email", async (request, reply) => {
+    needEmail();
+    const { token } = read(verification, request.body);
+    await throttle.takeMailRequest(request.ip);
+    if (!(await accounts.verifyEmail(token))) throw new Refusal(400, "spent_link", SPENT_LINK);
+    return reply.code(204).send();
+  });
+
+  app.post("/api/auth/reset-password", async (request, reply) => {
+    needEmail();
+    const { token, password } = read(reset, request.body);
+    await throttle.takeMailRequest(request.ip);
+    const address = await accounts.resetPassword(token, password);
+    if (address === undefined) throw new Refusal(400, "spent_link", SPENT_LINK);
+    // Whoever forgot the password has guessed before.
+    await throttle.forgive(address, request.ip);
+    clearCookies(reply);
+    return reply.code(204).send();
+  });
 }

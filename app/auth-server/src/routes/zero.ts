@@ -3,26 +3,23 @@ import { queries, schema, type Context } from "@grocery/schema";
 import { ApplicationError, mustGetMutator, mustGetQuery, type ReadonlyJSONValue } from "@rocicorp/zero";
 import { handleMutateRequest, handleQueryRequest } from "@rocicorp/zero/server";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { accessCookie } from "../cookies.ts";
 import type { Config } from "../config.ts";
 import type { Database } from "../database.ts";
 import { mutators } from "../mutations.ts";
 import { Refusal } from "../refusal.ts";
-import type { Sessions } from "../sessions.ts";
-import type { Tokens } from "../tokens.ts";
+import type { Visitors } from "../visitors.ts";
 import { isTransient, MutationDatabase } from "../zero-database.ts";
 
 export type ZeroParts = {
   readonly config: Config;
   readonly database: Database;
-  readonly sessions: Sessions;
-  readonly tokens: Tokens;
+  readonly visitors: Visitors;
 };
 
 type ZeroRequest = FastifyRequest<{ Querystring: Record<string, string>; Body: ReadonlyJSONValue }>;
 
 /** What zero-cache asks on behalf of a browser, whose cookies it passes on. Nobody else has the key. */
-export function zeroRoutes(app: FastifyInstance, { config, database, sessions, tokens }: ZeroParts): void {
+export function zeroRoutes(app: FastifyInstance, { config, database, visitors }: ZeroParts): void {
   const expectedKey = digest(config.ZERO_AUTH_SECRET);
   const shardSchema = `${config.ZERO_APP_ID}_0`;
 
@@ -37,10 +34,10 @@ export function zeroRoutes(app: FastifyInstance, { config, database, sessions, t
   });
 
   const identify = async (request: FastifyRequest): Promise<Context> => {
-    const identity = await tokens.verifyAccess(accessCookie(request));
-    if (!identity || !(await sessions.isAlive(identity.sid)))
-      throw new Refusal(401, "not_logged_in", "Log in again.");
-    return { userId: identity.sub, email: identity.email };
+    const { user } = await visitors.need(request);
+    // Where mail can show whose an address is, invitations to it are for nobody until it has.
+    const mayHaveInvitations = user.emailVerified || !config.email;
+    return { userId: user.id, email: mayHaveInvitations ? user.email : "" };
   };
 
   const options = { bodyLimit: 10 * 1024 * 1024 };
