@@ -123,10 +123,21 @@ def _description(config: settings.Edge, frontend_port: int | None) -> nginx.Edge
         domain=config.domain,
         origin=config.origin,
         hsts=config.hsts and config.domain != "localhost",
+        hsts_preload=config.hsts_preload,
+        trusted_proxies=config.trusted_proxies,
         general=zone(config.rate_limits.general),
         api=zone(config.rate_limits.api),
         auth=zone(config.rate_limits.auth),
+        connections=config.connections.per_address,
+        websockets=config.connections.websockets_per_address,
+        maintenance=_maintenance(config.maintenance),
         auth_server=f"{names.AUTH_SERVER}:{names.AUTH_SERVER_PORT}",
         zero_cache=f"{names.ZERO_CACHE}:{names.ZERO_CACHE_PORT}",
         frontend=f"{names.FRONTEND}:{frontend_port}" if frontend_port else None,
     )
+
+
+def _maintenance(config: settings.Maintenance) -> nginx.Maintenance | None:
+    if not config.enabled:
+        return None
+    return nginx.Maintenance(allow=config.allow, retry_after=config.retry_after)

@@ -1,4 +1,4 @@
-"""The edge's nginx.conf.
+"""The edge's nginx.conf, one concern a file in templates/nginx/.
 
 The same text is checked as a candidate and served when live, so certificate paths are relative to the file's own
 folder, and the publisher puts the hash of the candidate where @VERSION@ stands: the status server answers it, which
@@ -8,6 +8,7 @@ proves what really runs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from rendering import render_template
 
@@ -40,17 +41,47 @@ CONTENT_SECURITY_POLICY = "; ".join(
     }.items()
 )
 
-_SECURITY_HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # Not no-referrer: with it browsers send "Origin: null" with form posts.
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Permissions-Policy": ", ".join(
+        f"{feature}=()"
+        for feature in (
+            "accelerometer",
+            "camera",
+            "display-capture",
+            "geolocation",
+            "gyroscope",
+            "magnetometer",
+            "microphone",
+            "midi",
+            "payment",
+            "usb",
+        )
+    ),
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Origin-Agent-Cluster": "?1",
+    "X-Permitted-Cross-Domain-Policies": "none",
 }
-_HSTS = "max-age=63072000; includeSubDomains; preload"
+"""Name -> value on every answer of the site, whoever made it. Strict-Transport-Security is on those over TLS only."""
+
+_HSTS_SECONDS = 2 * 365 * 86_400
+
+_TEXT_TYPES = (
+    "text/css",
+    "text/plain",
+    "text/javascript",
+    "application/javascript",
+    "application/json",
+    "application/manifest+json",
+    "image/svg+xml",
+    "application/wasm",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +91,20 @@ class Zone:
     rate: str
     burst: int
 
+    @property
+    def retry_after(self) -> int:
+        """Seconds until one request more is allowed."""
+        number, unit = self.rate.split("r/")
+        return ceil({"s": 1, "m": 60}[unit] / int(number))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maintenance:
+    """The application is closed, but to addresses in `allow`; `retry_after` in seconds is what everybody is told."""
+
+    allow: tuple[str, ...]
+    retry_after: int
+
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
@@ -68,35 +113,58 @@ class Edge:
     domain: str
     origin: str
     hsts: bool
+    """Two years of TLS only for this name."""
+    hsts_preload: bool = False
+    """With every sub-domain, and for the list that browsers have built in."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks whose X-Forwarded-For is believed."""
     general: Zone
     api: Zone
     auth: Zone
+    connections: int
+    """Requests of one client at a time."""
+    websockets: int
+    """WebSockets of one client at a time."""
+    maintenance: Maintenance | None = None
     auth_server: str
     """host:port of the API."""
     zero_cache: str
     """host:port of zero-cache."""
-    acme: bool = False
-    """The certificate is issued by an authority that asks for answers; otherwise it comes with the configuration."""
     frontend: str | None = None
     """host:port of a frontend that is proxied; None serves the published files."""
+    acme: bool = False
+    """The certificate is issued by an authority that asks for answers; otherwise it comes with the configuration."""
 
 
-def security_headers(*, hsts: bool) -> dict[str, str]:
-    """Name -> value of the headers on every answer of the site."""
-    return _SECURITY_HEADERS | ({"Strict-Transport-Security": _HSTS} if hsts else {})
+def strict_transport_security(edge: Edge) -> str:
+    """The header's value; "" when there is to be none."""
+    if not edge.hsts:
+        return ""
+    return f"max-age={_HSTS_SECONDS}" + ("; includeSubDomains; preload" if edge.hsts_preload else "")
 
 
 def render(edge: Edge) -> str:
     """The text of nginx.conf."""
+    zones = {"general": edge.general, "api": edge.api, "auth": edge.auth}
+    waits = {"general": edge.general.retry_after}
+    waits["api"] = max(waits["general"], edge.api.retry_after)
+    waits["auth"] = max(waits["api"], edge.auth.retry_after)
     return render_template(
         "nginx.conf.j2",
         edge=edge,
-        headers=security_headers(hsts=edge.hsts),
-        https_port=HTTPS_PORT,
-        http_port=HTTP_PORT,
-        status_port=STATUS_PORT,
+        authority=edge.origin.removeprefix("https://"),
+        zones=zones,
+        retry_after=waits,
+        headers=SECURITY_HEADERS,
+        strict_transport_security=strict_transport_security(edge),
+        text_types=" ".join(_TEXT_TYPES),
+        workers=2,
+        worker_connections=4096,
         certificate=CERTIFICATE,
         key=KEY,
         certificate_in_use=CERTIFICATE_IN_USE,
         challenges=CHALLENGES,
+        https_port=HTTPS_PORT,
+        http_port=HTTP_PORT,
+        status_port=STATUS_PORT,
     )
