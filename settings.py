@@ -43,13 +43,17 @@ _ABSOLUTE_PATH = re.compile(r"^(/[A-Za-z0-9._-]+)+$")
 _HTTPS_URL = re.compile(r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$")
 _EMAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$")
 _PEM_CERTIFICATES = re.compile(r"^\s*(-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+$")
+_HOST = re.compile(rf"({_DOMAIN.pattern})|^([0-9]{{1,3}}\.){{3}}[0-9]{{1,3}}$")
+# `*.` stands for any name in front; plain HTTP only for a service that is named in full.
+_PUSH_SERVICE = re.compile(r"^(https://(\*\.)?[a-z0-9.-]+(:[0-9]{1,5})?|http://[a-z0-9.-]+(:[0-9]{1,5})?)$")
+_SENDER = re.compile(r"^([^<>\r\n\"]+ <[^<>\s]+@[^<>\s]+>|[^<>\s]+@[^<>\s]+)$")
 _DOCKER_HOST = re.compile(r"^(unix:///[^\s]+|ssh://[^\s@/]+@[^\s@/]+)$")
 # A reference that names exactly one content: a registry digest, an image ID, or a local tag that is a content hash.
 PINNED_IMAGE = re.compile(
     r"^(sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9._/-]*:[0-9a-f]{12,64})$"
 )
 # An environment variable of a service can be read by anyone who may inspect it.
-SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|PRIVATE|API_KEY|CREDENTIAL", re.IGNORECASE)
+SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|PRIVATE|API_KEY|CREDENTIAL|DSN", re.IGNORECASE)
 
 
 class SettingsError(Exception):
@@ -166,6 +170,7 @@ Domain = Annotated[
     str,
     _matching(_DOMAIN, 'a lower-case host name such as "grocery.example.com" (no address: certificates are for names)'),
 ]
+MailHost = Annotated[str, _matching(_HOST, 'a lower-case host name such as "smtp.example.com", or an IPv4 address')]
 DockerHost = Annotated[
     str,
     _matching(_DOCKER_HOST, '"unix:///path" or "ssh://user@host" (plain tcp:// would hand the engine to the network)'),
@@ -177,6 +182,10 @@ ImageReference = Annotated[
     ),
 ]
 HttpsUrl = Annotated[str, _matching(_HTTPS_URL, 'an address such as "https://acme.example.com/directory"')]
+PushService = Annotated[
+    str,
+    _matching(_PUSH_SERVICE, 'an origin such as "https://push.example.com" or "https://*.push.example.com"'),
+]
 Moment = Annotated[str, BeforeValidator(_moment)]
 Pool = Annotated[str, BeforeValidator(_pool)]
 Cidr = Annotated[str, BeforeValidator(_network)]
@@ -208,6 +217,11 @@ AUTH_SERVER_ENVIRONMENT = frozenset(
         "FRONTEND_URL",
         "CLIENT_URL",
         "EMAIL_FROM",
+        "SMTP_HOST",
+        "SMTP_PORT",
+        "SMTP_SECURITY",
+        "SMTP_USERNAME",
+        "PUSH_SERVICES",
         "TRUST_PROXY",
         "PGSSLMODE",
         "NODE_EXTRA_CA_CERTS",
@@ -384,9 +398,20 @@ class AuthServer(_Model):
     bcrypt_rounds: Annotated[int, Field(ge=10, le=16)] = 12
     rate_limit_window: Seconds = 900
     rate_limit_requests: Annotated[int, Field(ge=1, le=10_000_000)] = 1000
-    email_from: str = "Grocery List <grocery@localhost>"
+    email_from: Annotated[str, _matching(_SENDER, 'a sender such as "Grocery List <no-reply@example.com>"')] = (
+        "Grocery List <grocery@localhost>"
+    )
     vapid_subject: str = "mailto:grocery@localhost"
     """Contact for push services: a mailto: or https: address."""
+    push_services: Annotated[tuple[PushService, ...], Field(min_length=1)] = (
+        "https://fcm.googleapis.com",
+        "https://updates.push.services.mozilla.com",
+        "https://*.push.apple.com",
+        "https://*.notify.windows.com",
+    )
+    """Where browsers may ask to be reached: the server sends to these and nowhere else a browser names."""
+    error_reporting: bool = False
+    """Report errors of server and page to what the secret error-reporting-dsn names."""
     extra_env: Mapping[str, str] = {}
     """More plain environment variables; never a secret, everyone with the engine can read them."""
     image: ImageReference | None = None
@@ -412,6 +437,23 @@ class AuthServer(_Model):
                     f"extra_env.{name}: looks like a secret, and an environment variable can be read by "
                     "inspecting the service; secrets are files under /run/secrets"
                 )
+        return self
+
+
+class Email(_Model):
+    """The server that takes the stack's mail. Without one, addresses are not verified and passwords not reset."""
+
+    host: MailHost
+    port: Port = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """"starttls" never falls back to plain text; "none" is for a relay on a network of one's own."""
+    username: str | None = None
+    """Its password is the secret smtp-password."""
+
+    @model_validator(mode="after")
+    def _no_password_in_the_clear(self) -> Self:
+        if self.username is not None and self.security == "none":
+            raise ValueError('username is set but security is "none": the password would be sent in the clear')
         return self
 
 
@@ -478,6 +520,7 @@ class Settings(_Model):
     postgres: Postgres = Postgres()
     migrations: Migrations = Migrations()
     auth_server: AuthServer = AuthServer()
+    email: Email | None = None
     zero_cache: ZeroCache = ZeroCache()
     frontend: Frontend = Frontend()
     rotation: Rotation = Rotation()
@@ -493,8 +536,13 @@ SECRET_NAMES: tuple[SecretName, ...] = get_args(SecretName)
 
 def required_secrets(settings: Settings) -> tuple[SecretName, ...]:
     """The external secrets these settings call for: what others issued, kept as secret configuration of the stack."""
-    provided = settings.edge.certificate.kind == "provided"
-    return ("edge-certificate", "edge-key") if provided else ()
+    needed: dict[SecretName, bool] = {
+        "smtp-password": settings.email is not None and settings.email.username is not None,
+        "error-reporting-dsn": settings.auth_server.error_reporting,
+        "edge-certificate": settings.edge.certificate.kind == "provided",
+        "edge-key": settings.edge.certificate.kind == "provided",
+    }
+    return tuple(name for name in SECRET_NAMES if needed[name])
 
 
 def load(source: Mapping[str, Any] | str | None) -> Settings:

@@ -12,7 +12,7 @@ from components import names
 from components.capacity import MIB, Size
 from components.migrations import Migrations
 from components.network import Network
-from components.secrets import Secrets
+from components.secrets import External, Secrets
 from components.workload import (
     ConfigFile,
     Health,
@@ -49,9 +49,11 @@ class AuthServer(pulumi.ComponentResource):
         image: str,
         size: Size,
         config: settings.AuthServer,
+        email: settings.Email | None,
         origin: str,
         network: Network,
         secrets: Secrets,
+        external: External,
         migrations: Migrations,
         with_secrets: str,
         opts: pulumi.ResourceOptions,
@@ -72,7 +74,7 @@ class AuthServer(pulumi.ComponentResource):
             metrics=Metrics(port=names.AUTH_SERVER_PORT),
             stop_grace=45,
             command=(names.WITH_SECRETS, *config.command) if config.command else None,
-            env=_environment(config, origin, secrets),
+            env={**_environment(config, origin, secrets), **_mail_environment(email)},
             secrets=(
                 SecretFile(name="DB_PASSWORD", value=secrets.api.current),
                 SecretFile(name="JWT_ACCESS_SECRET", value=secrets.jwt_access.current),
@@ -81,6 +83,7 @@ class AuthServer(pulumi.ComponentResource):
                 SecretFile(name="JWT_REFRESH_SECRET_PREVIOUS", value=secrets.jwt_refresh.previous),
                 SecretFile(name="ZERO_AUTH_SECRET", value=secrets.zero_auth),
                 SecretFile(name="VAPID_PRIVATE_KEY", value=secrets.vapid_private),
+                *_external_files(config, email, external),
             ),
             configs=(authority, wrapper) if wrapped else (authority,),
             scratch=tuple(Tmpfs(path=path, size=16 * MIB) for path in config.writable_paths),
@@ -115,8 +118,28 @@ def _environment(config: settings.AuthServer, origin: str, secrets: Secrets) -> 
         "EMAIL_FROM": config.email_from,
         "VAPID_PUBLIC_KEY": secrets.vapid_public,
         "VAPID_SUBJECT": config.vapid_subject,
+        "PUSH_SERVICES": ",".join(config.push_services),
         # One proxy, the edge, stands in front and overwrites what a client claims.
         "TRUST_PROXY": "1",
         "ZERO_APP_ID": names.ZERO_APP_ID,
         "DRAIN_SECONDS": str(_DRAIN_SECONDS),
     }
+
+
+def _mail_environment(email: settings.Email | None) -> Mapping[str, str]:
+    if email is None:
+        return {}
+    environment = {"SMTP_HOST": email.host, "SMTP_PORT": str(email.port), "SMTP_SECURITY": email.security}
+    return environment if email.username is None else {**environment, "SMTP_USERNAME": email.username}
+
+
+def _external_files(
+    config: settings.AuthServer, email: settings.Email | None, external: External
+) -> tuple[SecretFile, ...]:
+    """What others issued, for what the settings ask for and for nothing else."""
+    files = []
+    if email is not None and email.username is not None:
+        files.append(SecretFile(name="SMTP_PASSWORD", value=external["smtp-password"]))
+    if config.error_reporting:
+        files.append(SecretFile(name="ERROR_REPORTING_DSN", value=external["error-reporting-dsn"]))
+    return tuple(files)

@@ -13,6 +13,7 @@ from tests.unit.names import golden
 from tests.unit.recording import (
     DOCKER_CONFIG,
     DOCKER_SECRET,
+    EXTERNAL,
     LOCALLY_SIGNED,
     NETWORK,
     PASSWORD,
@@ -232,7 +233,11 @@ def test_a_preview_registers_what_an_update_does(stack: str) -> None:
 def test_a_preview_of_a_new_stack_knows_no_generated_value(stack: str) -> None:
     preview = record(stack, stack_settings(stack), preview=True)
     for registration in preview.of_type(DOCKER_SECRET):
-        assert registration.inputs["data"] == Secret(UNKNOWN), "unknown, and secret all the same"
+        data = registration.inputs["data"]
+        if registration.name.endswith("-smtp-password"):
+            assert decoded(data.value) == EXTERNAL["smtp-password"], "others generated it, so it is known"
+        else:
+            assert data == Secret(UNKNOWN), "unknown, and secret all the same"
 
 
 # --- secrets
@@ -596,10 +601,33 @@ def test_clients_of_the_database_check_who_answers(updated: Recording) -> None:
         assert "/etc/grocery/ca.crt" in {config["fileName"] for config in configs}
 
 
-def test_the_auth_server_is_given_what_the_settings_may_not_override(updated: Recording) -> None:
+MAIL = {"email": {"host": "smtp.example.com", "username": "somebody"}}
+
+
+def test_the_auth_server_is_given_what_the_settings_may_not_override() -> None:
     from settings import AUTH_SERVER_ENVIRONMENT
 
-    assert set(run_environment(updated)) == AUTH_SERVER_ENVIRONMENT
+    assert set(run_environment(record("local", MAIL, preview=False))) == AUTH_SERVER_ENVIRONMENT
+
+
+def external_files(recording: Recording) -> set[str]:
+    """Which files with secrets of others the auth-server has."""
+    secrets = recording.service("auth-server").inputs["taskSpec"]["containerSpec"]["secrets"]
+    return {secret["fileName"].rpartition("/")[2] for secret in secrets} & {"SMTP_PASSWORD", "ERROR_REPORTING_DSN"}
+
+
+def test_the_auth_server_has_what_others_issued_only_where_the_settings_ask_for_it(local: Recording) -> None:
+    assert external_files(local) == set()
+    assert not [name for name in run_environment(local) if name.startswith("SMTP_")], "no mail server, no mail"
+
+    relay = record("local", {"email": {"host": "relay.internal", "port": 25, "security": "none"}}, preview=False)
+    assert external_files(relay) == set(), "a relay that lets everyone in has no password"
+    assert run_environment(relay)["SMTP_SECURITY"] == "none"
+
+    whole = record("local", MAIL | {"auth_server": {"error_reporting": True}}, preview=False)
+    assert external_files(whole) == {"SMTP_PASSWORD", "ERROR_REPORTING_DSN"}
+    assert secret_file(whole, "auth-server-smtp-password") == EXTERNAL["smtp-password"]
+    assert secret_file(whole, "auth-server-error-reporting-dsn") == EXTERNAL["error-reporting-dsn"]
 
 
 def test_more_replicas_of_the_api_leave_the_database_alone(local: Recording) -> None:

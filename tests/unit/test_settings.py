@@ -118,6 +118,15 @@ def test_what_the_stack_files_show_in_comments_is_true(stack: str) -> None:
         ({"auth_server": {"extra_env": {"SMTP_PASSWORD": "x"}}}, ["extra_env.SMTP_PASSWORD", "/run/secrets"]),
         ({"auth_server": {"extra_env": {"A-B": "x"}}}, ["extra_env.A-B"]),
         ({"auth_server": {"extra_env": {"DB_HOST": "x"}}}, ["extra_env.DB_HOST", "by the program itself"]),
+        ({"auth_server": {"extra_env": {"ERROR_REPORTING_DSN": "x"}}}, ["extra_env.ERROR_REPORTING_DSN", "secret"]),
+        ({"auth_server": {"push_services": []}}, ["auth_server.push_services"]),
+        ({"auth_server": {"push_services": ["http://*.test"]}}, ["auth_server.push_services.0", "https://*."]),
+        ({"auth_server": {"push_services": ["https://a.test/push"]}}, ["auth_server.push_services.0", "origin"]),
+        ({"auth_server": {"email_from": "nobody"}}, ["auth_server.email_from", "no-reply@example.com"]),
+        ({"email": {}}, ["email.host"]),
+        ({"email": {"host": "smtp://x"}}, ["email.host", "smtp.example.com"]),
+        ({"email": {"host": "x", "security": "ssl"}}, ["email.security", "starttls"]),
+        ({"email": {"host": "x", "security": "none", "username": "u"}}, ["email", "in the clear"]),
         ({"auth_server": {"command": []}}, ["auth_server.command"]),
         ({"auth_server": {"writable_paths": ["relative"]}}, ["auth_server.writable_paths.0", "absolute"]),
         ({"frontend": {"proxy_port": 3000}}, ["frontend", "image is not"]),
@@ -226,6 +235,16 @@ def test_a_certificate_of_ones_own_is_a_secret_of_others() -> None:
     assert required_secrets(Settings()) == ()
     provided = load({"edge": {"certificate": {"kind": "provided"}}})
     assert required_secrets(provided) == ("edge-certificate", "edge-key")
+
+
+def test_a_mail_server_that_wants_a_name_wants_a_password_too() -> None:
+    open_relay = load({"email": {"host": "172.18.0.1", "port": 25, "security": "none"}})
+    assert required_secrets(open_relay) == ()
+    assert required_secrets(load({"email": {"host": "smtp.example.com", "username": "x"}})) == ("smtp-password",)
+
+
+def test_reporting_errors_needs_to_be_told_where_to() -> None:
+    assert required_secrets(load({"auth_server": {"error_reporting": True}})) == ("error-reporting-dsn",)
 
 
 def test_images_named_in_settings_need_no_build(tmp_path: Path) -> None:
