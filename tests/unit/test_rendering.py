@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+from pathlib import Path
 
 import jinja2
 import pytest
@@ -22,11 +24,17 @@ LOCAL = nginx.Edge(
     general=nginx.Zone(rate="100r/s", burst=200),
     api=nginx.Zone(rate="50r/s", burst=100),
     auth=nginx.Zone(rate="60r/m", burst=30),
+    connections=200,
+    websockets=100,
     auth_server="auth-server:3001",
     zero_cache="zero-cache:4848",
 )
 PUBLIC = dataclasses.replace(LOCAL, domain="grocery.example.com", origin="https://grocery.example.com", hsts=True)
 PROXIED = dataclasses.replace(LOCAL, frontend="frontend:3000")
+BEHIND_BALANCERS = dataclasses.replace(PUBLIC, trusted_proxies=("10.0.0.0/8", "2001:db8::/32"))
+CLOSED = dataclasses.replace(LOCAL, maintenance=nginx.Maintenance(allow=("192.0.2.0/24",), retry_after=900))
+ISSUED = dataclasses.replace(PUBLIC, acme=True)
+EVERY = (LOCAL, PUBLIC, PROXIED, BEHIND_BALANCERS, CLOSED, ISSUED)
 
 
 def block(text: str, opening: str) -> str:
@@ -40,26 +48,37 @@ def block(text: str, opening: str) -> str:
     raise AssertionError(f"the block {opening} never ends")
 
 
+def server(edge: nginx.Edge, listen: str) -> str:
+    """The server that listens as `listen` says."""
+    text = nginx.render(edge)
+    return block(text[text.rindex("  server {", 0, text.index(f"listen {listen};")) :], "server {")
+
+
 def site(edge: nginx.Edge) -> str:
     """The server of the application."""
-    text = nginx.render(edge)
-    return block(text[text.index(f"listen {nginx.HTTPS_PORT} ssl;") - 40 :], "server")
+    return server(edge, f"{nginx.HTTPS_PORT} ssl")
+
+
+def plain(edge: nginx.Edge) -> str:
+    """The server that leads to the application's."""
+    return server(edge, str(nginx.HTTP_PORT))
 
 
 def headers(text: str) -> dict[str, str]:
-    return dict(re.findall(r'^ *add_header (\S+) "([^"]*)" always;', text, re.MULTILINE))
+    return dict(re.findall(r'^ *add_header (\S+) "?([^";]*(?:; [^";]*)*)"? always;', text, re.MULTILINE))
 
 
 # --- nginx -----------------------------------------------------------------------------------------------------------
 
 
-def test_every_block_is_closed_and_every_value_filled_in() -> None:
-    for edge in (LOCAL, PUBLIC, PROXIED):
-        text = nginx.render(edge)
-        assert text.count("{") == text.count("}")
-        assert "{{" not in text
-        assert "{%" not in text
-        assert "None" not in text
+@pytest.mark.parametrize("edge", EVERY)
+def test_every_block_is_closed_and_every_value_filled_in(edge: nginx.Edge) -> None:
+    text = nginx.render(edge)
+    # Counts in regular expressions, {10}, are balanced too.
+    assert text.count("{") == text.count("}")
+    assert "{{" not in text
+    assert "{%" not in text
+    assert "None" not in text
 
 
 def test_a_value_the_template_needs_cannot_be_forgotten() -> None:
@@ -72,7 +91,7 @@ def test_the_same_edge_is_the_same_text() -> None:
 
 
 def test_the_running_version_can_be_asked() -> None:
-    status = block(nginx.render(LOCAL), "server {\n    listen 127.0.0.1")
+    status = server(LOCAL, "127.0.0.1:8079")
     assert 'location = /version { return 200 "@VERSION@\\n"; }' in status
     assert "location = /health" in status
     assert "access_log off;" in status
@@ -80,59 +99,84 @@ def test_the_running_version_can_be_asked() -> None:
 
 def test_the_status_pages_answer_inside_the_container_only() -> None:
     assert re.findall(r"listen (\S+8079)", nginx.render(LOCAL)) == ["127.0.0.1:8079"]
+    assert nginx.render(LOCAL).count("stub_status;") == 1
 
 
 def test_certificate_paths_are_relative_so_that_a_candidate_is_tested_with_its_own() -> None:
-    text = site(LOCAL)
-    assert "ssl_certificate tls.crt;" in text
-    assert "ssl_certificate_key tls.key;" in text
+    assert "ssl_certificate tls.crt;" in site(LOCAL)
+    assert "ssl_certificate_key tls.key;" in site(LOCAL)
+
+
+def test_an_issued_certificate_is_the_one_the_watcher_names() -> None:
+    assert f"include {nginx.CERTIFICATE_IN_USE};" in nginx.render(ISSUED)
+    assert "ssl_certificate" not in site(ISSUED), "the watcher's file says it for all servers"
+    assert "location = /certificate" in server(ISSUED, "127.0.0.1:8079")
+    assert "acme-challenge" in plain(ISSUED)
+    assert "acme-challenge" not in nginx.render(PUBLIC)
 
 
 def test_only_current_tls_is_spoken() -> None:
     text = nginx.render(PUBLIC)
     assert "ssl_protocols TLSv1.2 TLSv1.3;" in text
-    assert "ssl_ecdh_curve X25519MLKEM768:X25519:prime256v1:secp384r1;" in text
-    assert "ssl_session_tickets off;" in text
+    assert "ssl_ecdh_curve ?X25519MLKEM768:X25519:prime256v1:secp384r1;" in text
     (ciphers,) = re.findall(r"ssl_ciphers (\S+);", text)
     assert all(re.match(r"ECDHE-(ECDSA|RSA)-(AES|CHACHA)", cipher) for cipher in ciphers.split(":")), "forward secrecy"
     assert not re.search(r"CBC|SHA$", ciphers)
 
 
-def test_hosts_that_are_not_ours_get_nothing() -> None:
+def test_sessions_are_resumed_without_a_key_that_reads_them_all() -> None:
     text = nginx.render(PUBLIC)
-    stranger = block(text[text.index("listen 8080 default_server") - 40 :], "server")
-    assert "ssl_reject_handshake on;" in stranger
-    assert "return 421;" in stranger
-    assert "ssl_certificate" not in stranger
+    assert "ssl_session_tickets off;" in text
+    assert "ssl_session_cache shared:" in text
+
+
+def test_hosts_that_are_not_ours_get_nothing() -> None:
+    over_tls = server(PUBLIC, "8443 ssl default_server so_keepalive=60s:10s:6")
+    assert "ssl_reject_handshake on;" in over_tls
+    assert "return 421;" in over_tls
+    assert "ssl_certificate" not in over_tls
+    assert "return 444;" in server(PUBLIC, "8080 default_server so_keepalive=60s:10s:6")
 
 
 def test_plain_http_redirects_to_where_the_browser_reaches_https() -> None:
-    assert "return 301 https://localhost:8443$request_uri;" in nginx.render(LOCAL)
-    assert "return 301 https://grocery.example.com$request_uri;" in nginx.render(PUBLIC)
+    assert "return 301 https://localhost:8443$request_uri;" in plain(LOCAL)
+    assert "return 301 https://grocery.example.com$request_uri;" in plain(PUBLIC)
 
 
-def test_localhost_never_gets_hsts_whatever_is_configured() -> None:
-    assert "Strict-Transport-Security" not in nginx.render(LOCAL)
-    assert headers(site(PUBLIC))["Strict-Transport-Security"] == "max-age=63072000; includeSubDomains; preload"
+@pytest.mark.parametrize(
+    ("hsts", "preload", "value"),
+    [
+        (False, False, ""),
+        (True, False, "max-age=63072000"),
+        (True, True, "max-age=63072000; includeSubDomains; preload"),
+    ],
+)
+def test_hsts_is_two_years_and_takes_sub_domains_along_only_when_asked_to(
+    hsts: bool, preload: bool, value: str
+) -> None:
+    edge = dataclasses.replace(PUBLIC, hsts=hsts, hsts_preload=preload)
+    assert nginx.strict_transport_security(edge) == value
+    text = nginx.render(edge)
+    assert ("Strict-Transport-Security" in headers(site(edge))) is hsts
+    if hsts:
+        assert f'on "{value}";' in block(text, "map $https $strict_transport_security"), "over TLS only"
 
 
-def test_every_answer_carries_the_security_headers() -> None:
-    found = headers(site(PUBLIC))
-    assert found["X-Content-Type-Options"] == "nosniff"
-    assert found["X-Frame-Options"] == "DENY"
-    assert found["Referrer-Policy"] == "same-origin"
-    assert found["Cross-Origin-Opener-Policy"] == "same-origin"
-    assert "geolocation=()" in found["Permissions-Policy"]
+@pytest.mark.parametrize("listen", ["8443 ssl", "8080", "8443 ssl default_server so_keepalive=60s:10s:6"])
+def test_every_server_that_answers_sends_the_security_headers(listen: str) -> None:
+    assert headers(server(PUBLIC, listen)).items() >= nginx.SECURITY_HEADERS.items()
 
 
-def test_headers_are_set_in_one_place_because_a_second_place_would_drop_the_first() -> None:
-    for location in re.findall(r"location [^{]*\{", site(PUBLIC)):
-        assert "add_header" not in block(site(PUBLIC), location), f"{location} loses all headers of its server"
+@pytest.mark.parametrize("edge", EVERY)
+def test_headers_are_set_in_one_place_because_a_second_place_would_drop_the_first(edge: nginx.Edge) -> None:
+    for text in (site(edge), plain(edge)):
+        for location in re.findall(r"location [^{]*\{", text):
+            assert "add_header" not in block(text, location), f"{location} loses all headers of its server"
 
 
 def test_headers_of_the_servers_behind_do_not_come_twice() -> None:
-    text = nginx.render(PUBLIC)
-    for name in headers(site(PUBLIC)):
+    text = nginx.render(LOCAL)
+    for name in (*nginx.SECURITY_HEADERS, "Strict-Transport-Security"):
         assert f"proxy_hide_header {name};" in text
 
 
@@ -146,7 +190,7 @@ def test_the_content_policy_lets_the_application_in_and_nothing_else() -> None:
     assert "*" not in nginx.CONTENT_SECURITY_POLICY
 
 
-def test_three_zones_limit_what_one_address_may_ask() -> None:
+def test_three_zones_limit_what_one_client_may_ask() -> None:
     edge = dataclasses.replace(
         LOCAL,
         general=nginx.Zone(rate="7r/s", burst=8),
@@ -154,23 +198,88 @@ def test_three_zones_limit_what_one_address_may_ask() -> None:
         auth=nginx.Zone(rate="3r/m", burst=4),
     )
     text = nginx.render(edge)
-    zones = dict(re.findall(r"limit_req_zone \$binary_remote_addr zone=(\w+):10m rate=(\S+);", text))
+    zones = dict(re.findall(r"limit_req_zone \$client zone=(\w+):10m rate=(\S+);", text))
     assert zones == {"general": "7r/s", "api": "5r/s", "auth": "3r/m"}
     assert "limit_req_status 429;" in text
     assert limits(edge, "location ~* ^/api/auth") == {"general": "8", "api": "6", "auth": "4"}
     assert limits(edge, "location /api/") == {"general": "8", "api": "6"}
     assert limits(edge, "location /zero/") == {}, "inherits the general zone of its server"
-    assert "limit_req zone=general burst=8 nodelay;\n\n    # Only" in site(edge)
+    for every in (site(edge), plain(edge)):
+        assert re.search(r"^    limit_req zone=general burst=8 nodelay;", every, re.MULTILINE), "the server itself"
 
 
 def limits(edge: nginx.Edge, location: str) -> dict[str, str]:
     return dict(re.findall(r"limit_req zone=(\w+) burst=(\d+) nodelay;", block(site(edge), location)))
 
 
+@pytest.mark.parametrize(("rate", "seconds"), [("100r/s", 1), ("1r/s", 1), ("60r/m", 1), ("7r/m", 9), ("1r/m", 60)])
+def test_whoever_asked_too_often_is_told_when_the_next_request_is_allowed(rate: str, seconds: int) -> None:
+    assert nginx.Zone(rate=rate, burst=0).retry_after == seconds
+    edge = dataclasses.replace(LOCAL, auth=nginx.Zone(rate=rate, burst=0))
+    waits = block(nginx.render(edge), "map $path_asked $zone_retry_after")
+    assert f"~*^/+api/+auth(/|$) {seconds};" in waits
+    assert "default 1;" in waits, "the others wait as long as their own zone says"
+
+
+def test_sockets_and_requests_of_one_client_are_counted_apart() -> None:
+    text = site(LOCAL)
+    assert "limit_conn websockets 100;" in block(text, "location /zero/")
+    assert text.count("limit_conn requests 200;") == 1
+    assert "limit_conn_zone $client zone=requests" in nginx.render(LOCAL)
+    assert "limit_conn_status 429;" in nginx.render(LOCAL)
+
+
+def test_the_address_of_a_client_is_believed_from_the_proxies_that_were_named_and_nobody_else() -> None:
+    assert "real_ip" not in nginx.render(PUBLIC)
+    text = nginx.render(BEHIND_BALANCERS)
+    assert re.findall(r"set_real_ip_from (\S+);", text) == ["10.0.0.0/8", "2001:db8::/32"]
+    assert "real_ip_header X-Forwarded-For;" in text
+    assert "real_ip_recursive on;" in text, "else a proxy of ours behind another would be the client"
+
+
+def test_maintenance_closes_what_the_application_answers_and_nothing_else() -> None:
+    assert block(nginx.render(LOCAL), "geo $maintenance").split() == ["default", "0;"]
+    assert block(nginx.render(CLOSED), "geo $maintenance").split() == ["default", "1;", "192.0.2.0/24", "0;"]
+    closing = "if ($maintenance) { return 503; }"
+    for location in ("location ~* ^/api/auth", "location /api/", "location /zero/", "location / {"):
+        assert closing in block(site(CLOSED), location)
+    for location in ("location ~ ^/health", "location /assets/", "location /_edge/"):
+        assert closing not in block(site(CLOSED), location)
+    assert closing not in plain(dataclasses.replace(CLOSED, acme=True)), "challenges are answered"
+    assert "1 900;" in block(nginx.render(CLOSED), "map $maintenance $unavailable_retry_after")
+
+
 def test_endpoints_for_zero_cache_alone_are_not_public_in_any_spelling() -> None:
     text = site(LOCAL)
     assert "location ~* ^/api/(zero|internal)(/|$) { return 404; }" in text
     assert text.index("^/api/(zero|internal)") < text.index("^/api/auth"), "the first regular expression wins"
+
+
+@pytest.mark.parametrize(
+    ("path", "twisted"),
+    [
+        ("/", False),
+        ("/lists/42", False),
+        ("/.well-known/acme-challenge/x", False),
+        ("/assets/index-B.D..f.js", False),
+        ("/a/../b", True),
+        ("/..", True),
+        ("/a/./b", True),
+        ("/%2e%2e/b", True),
+        ("/a/.%2E/b", True),
+        ("/a%2f..%2fb", True),
+        ("/a/..;/b", True),
+        ("/a\\b", True),
+        ("/a%5cb", True),
+        ("/a%00", True),
+    ],
+)
+def test_paths_that_a_browser_would_have_resolved_are_refused(path: str, twisted: bool) -> None:
+    rules = block(nginx.render(LOCAL), "map $path_asked $path_is_twisted")
+    # nginx reads a backslash in quotes as one when it stands before another.
+    patterns = [pattern.replace("\\\\", "\\") for pattern in re.findall(r'"~\*(.*)" 1;', rules)]
+    assert len(patterns) == 2
+    assert any(re.search(pattern, path, re.IGNORECASE) for pattern in patterns) is twisted
 
 
 def test_endpoints_behind_are_no_false_green() -> None:
@@ -198,7 +307,7 @@ def test_the_websocket_is_for_our_own_pages_only() -> None:
 def test_the_first_message_of_a_client_fits_both_ways() -> None:
     """It is a header of up to 8 KB that zero-cache echoes; nginx' own limits are 8 KB and 4 KB."""
     zero = block(site(LOCAL), "location /zero/")
-    assert "large_client_header_buffers 8 32k;" in nginx.render(LOCAL)
+    assert "large_client_header_buffers 4 16k;" in nginx.render(LOCAL)
     assert "proxy_buffer_size 32k;" in zero
     assert "proxy_buffering off;" in zero
     assert "proxy_set_header Upgrade $http_upgrade;" in zero
@@ -211,10 +320,13 @@ def test_paths_reach_zero_cache_unchanged() -> None:
 def test_proxied_requests_say_who_asked_and_cannot_be_made_to_lie() -> None:
     text = nginx.render(LOCAL)
     assert "proxy_add_x_forwarded_for" not in text, "it would keep what the client claims"
+    assert "$http_host" not in text, "the name is ours, whatever the client says"
     for line in (
+        "proxy_set_header Host localhost:8443;",
         "proxy_set_header X-Forwarded-For $remote_addr;",
         "proxy_set_header X-Request-Id $request_id;",
         "proxy_set_header X-Forwarded-Proto $scheme;",
+        'proxy_set_header Forwarded "";',
     ):
         # Once for all, once more where a location has headers of its own and inherits none.
         assert text.count(line) == 2
@@ -223,15 +335,15 @@ def test_proxied_requests_say_who_asked_and_cannot_be_made_to_lie() -> None:
 def test_names_are_asked_again_while_running() -> None:
     text = nginx.render(LOCAL)
     assert "resolver 127.0.0.11 valid=1s ipv6=off;" in text
-    for upstream, server in (("auth_server", "auth-server:3001"), ("zero_cache", "zero-cache:4848")):
+    for upstream, place in (("auth_server", "auth-server:3001"), ("zero_cache", "zero-cache:4848")):
         body = block(text, f"upstream {upstream}")
-        assert f"server {server} resolve" in body
+        assert f"server {place} resolve" in body
         assert "zone " in body, "resolve needs shared memory"
 
 
 def test_a_reload_loses_nothing_and_ends() -> None:
     text = nginx.render(LOCAL)
-    assert "worker_shutdown_timeout 5m;" in text
+    assert "worker_shutdown_timeout" in text
     assert "keepalive_min_timeout" in text
 
 
@@ -242,20 +354,25 @@ def test_logs_hold_no_query_and_no_token() -> None:
     assert "$path_asked" in log
     path = block(nginx.render(LOCAL), "map $request_uri $path_asked")
     assert re.search(r'"~\^\(\?<path_only>\[\^\?\]\*\)"', path), "up to the first question mark"
+    assert "\n  error_log stderr crit;" in nginx.render(LOCAL), "nginx' own lines about requests quote them whole"
 
 
-def test_bodies_are_bounded() -> None:
+def test_bodies_headers_and_patience_are_bounded() -> None:
     text = nginx.render(LOCAL)
     assert "client_max_body_size 64k;" in text
     assert "client_max_body_size 16k;" in block(site(LOCAL), "location ~* ^/api/auth")
-    assert "client_max_body_size 1m;" in block(site(LOCAL), "location /api/")
+    assert "client_max_body_size 256k;" in block(site(LOCAL), "location /api/")
+    assert "max_headers 100;" in text
+    for patience in ("client_header_timeout", "client_body_timeout", "send_timeout"):
+        assert re.search(rf"{patience} 1[05]s;", text)
 
 
 def test_hashed_assets_are_kept_for_a_year_and_pages_are_asked_again() -> None:
-    rules = block(nginx.render(LOCAL), "map $uri $cache_control")
+    rules = block(nginx.render(LOCAL), "map $uri $cache_of_file")
     assert 'default "no-cache";' in rules
     assert '"~^/assets/" "public, max-age=31536000, immutable";' in rules
-    assert re.search(r"add_header Cache-Control \$cache_control;", site(LOCAL)), "not `always`: a 404 must not be kept"
+    by_status = block(nginx.render(LOCAL), "map $status $cache_here")
+    assert 'default "no-store";' in by_status, "a 404 must not be kept"
 
 
 def test_files_come_from_what_the_edge_made_live() -> None:
@@ -270,15 +387,54 @@ def test_a_foreign_frontend_is_proxied_and_decides_on_its_own_caching() -> None:
     assert "server frontend:3000 resolve" in text
     assert "proxy_pass http://frontend;" in site(PROXIED)
     assert "/srv/web" not in text
-    assert "Cache-Control" not in text
+    assert 'default "";' in block(text, "map $upstream_addr $cache_control")
     assert headers(site(PROXIED)) == headers(site(LOCAL)), "the security headers are the edge's all the same"
 
 
-def test_text_is_compressed_both_ways() -> None:
+def test_what_servers_send_is_compressed_but_never_beside_tokens() -> None:
+    for edge, locations in ((LOCAL, ["location /api/"]), (PROXIED, ["location /api/", "location / {"])):
+        text = site(edge)
+        for location in locations:
+            assert "gzip on;" in block(text, location)
+            assert "brotli on;" in block(text, location)
+        assert "gzip on;" not in block(text, "location ~* ^/api/auth")
+        assert nginx.render(edge).count("gzip on;") == len(locations), "and nowhere else"
+
+
+def test_files_are_sent_as_they_were_compressed_with_their_image() -> None:
     text = nginx.render(LOCAL)
-    for kind in ("gzip_types", "brotli_types"):
-        (types,) = re.findall(rf"{kind} ([^;]*);", text)
-        assert {"text/css", "text/javascript", "application/json", "application/manifest+json"} <= set(types.split())
+    assert "gzip_static on;" in text
+    assert "brotli_static on;" in text
+    assert "gzip_vary on;" in text, "caches keep both forms apart"
+
+
+PAGES = Path(__file__).parents[2] / "images" / "edge" / "pages"
+
+
+def test_every_error_the_edge_may_answer_with_has_its_page_for_people_and_for_programs() -> None:
+    named = set(re.findall(r"error_page [^;]* /_edge/(\w+)\.\$problem_format;", site(LOCAL)))
+    named |= {"unavailable", "maintenance"}
+    assert {page.name for page in PAGES.iterdir()} == {
+        "style.css",
+        *(f"{name}.{form}" for name in named for form in ("html", "json")),
+    }
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.html")), ids=lambda page: page.name)
+def test_error_pages_keep_to_the_content_policy_and_say_what_they_are(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "style=" not in text
+    assert "<style" not in text
+    assert "<script" not in text
+    assert '<html lang="en">' in text
+    assert text.count("<h1>") == text.count("<main>") == text.count("<title>") == 1
+    assert '<link rel="stylesheet" href="/_edge/style.css" />' in text
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.json")), ids=lambda page: page.name)
+def test_errors_for_programs_have_the_shape_of_the_api_s_own(page: Path) -> None:
+    error = json.loads(page.read_text(encoding="utf-8"))["error"]
+    assert set(error) == {"code", "message"}
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
