@@ -28,6 +28,24 @@ export const LeaveIcon = () => <Icon><path d="M10 4H5v16h5M14 8l4 4-4 4M18 12H9"
 export const PlusIcon = () => <Icon><path d="M12 5v14M5 12h14" /></Icon>;
 export const CloseIcon = () => <Icon><path d="M6 6l12 12M18 6L6 18" /></Icon>;
 
+export const PersonIcon = () => (
+  <Icon>
+    <circle cx="12" cy="8" r="3.800" />
+    <path d="M4.500 20.500c.8-4 3.600-6.200 7.500-6.200s6.700 2.200 7.500 6.200" />
+  </Icon>
+);
+export const SearchIcon = () => <Icon><circle cx="10.5" cy="10.5" r="6" /><path d="M15 15l5 5" /></Icon>;
+export const AgainIcon = () => <Icon><path d="M4 12a8 8 0 1 0 2.500-5.800M4 4v4h4M12 8v4l3 2" /></Icon>;
+export const ArchiveIcon = () => <Icon><path d="M4 5h16v4H4zM5.500 9v10h13V9M10 13h4" /></Icon>;
+export const AislesIcon = () => <Icon><path d="M4 6h10M4 12h10M4 18h6M18 5v13M15 15.500l3 3 3-3" /></Icon>;
+export const HandIcon = () => <Icon><path d="M8 5v14M5 8l3-3 3 3M16 19V5M13 16l3 3 3-3" /></Icon>;
+export const ExpandIcon = () => <Icon><path d="M6 9l6 6 6-6" /></Icon>;
+export const GripIcon = () => (
+  <Icon>
+    <path d="M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01" />
+  </Icon>
+);
+
 export const Mark = () => (
   <svg class="mark" viewBox="0 0 512 512" aria-hidden="true">
     <rect width="512" height="512" rx="112" fill="#2f7d43" />

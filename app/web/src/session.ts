@@ -1,55 +1,36 @@
 import { createSignal } from "solid-js";
+import { ApiError, ask, call, refused, type Method } from "./api.ts";
 
-export type User = { readonly id: string; readonly email: string; readonly name: string };
+/** `emailVerified` is absent where the server does not say. */
+export type User = {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+  readonly emailVerified?: boolean;
+};
 export type Session =
   | { readonly state: "loading" }
   | { readonly state: "out"; readonly because?: string }
   | { readonly state: "in"; readonly user: User };
 
-/** What the server said no with, in words for a person. */
-export class ApiError extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
 const REMEMBERED = "grocery.user";
-const UNREACHABLE = "The server cannot be reached. Check the connection and try again.";
+const RESUME_PATIENCE_MS = 1_500;
+const LOGIN_AGAIN = "Please log in again.";
 
 const [session, setSession] = createSignal<Session>({ state: "loading" });
 export { session };
 
-async function call<Answer>(method: "GET" | "POST", path: string, body: unknown = {}): Promise<Answer> {
-  let response: Response;
-  try {
-    response = await fetch(`/api/auth/${path}`, {
-      method,
-      credentials: "same-origin",
-      ...(method === "POST" ? { headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {}),
-    });
-  } catch {
-    throw new ApiError(0, UNREACHABLE);
-  }
-  const answer: unknown = await response.json().catch(() => undefined);
-  if (response.ok) return answer as Answer;
-  const told = (answer as { error?: { message?: unknown } } | undefined)?.error?.message;
-  throw new ApiError(response.status, typeof told === "string" ? told : UNREACHABLE);
-}
-
-/** Whether the server itself refused, as opposed to being out of reach or in trouble. */
-const refused = (error: unknown) => error instanceof ApiError && (error.status === 401 || error.status === 403);
-
-function remember(user: User): void {
-  localStorage.setItem(REMEMBERED, JSON.stringify(user));
+/** Who is logged in, and from now on what the page knows of them. */
+export function remember(user: User): void {
+  const text = JSON.stringify(user);
   const now = session();
-  // The same user again must not rebuild the page below.
-  if (now.state !== "in" || now.user.id !== user.id) setSession({ state: "in", user });
+  if (localStorage.getItem(REMEMBERED) !== text) localStorage.setItem(REMEMBERED, text);
+  // The same again must not rebuild the page below.
+  if (now.state !== "in" || JSON.stringify(now.user) !== text) setSession({ state: "in", user });
 }
 
-function remembered(): User | undefined {
+/** Who was logged in here last, if they did not log out. */
+export function remembered(): User | undefined {
   try {
     return (JSON.parse(localStorage.getItem(REMEMBERED) ?? "null") as User | null) ?? undefined;
   } catch {
@@ -62,40 +43,66 @@ export function signedOut(because?: string): void {
   setSession(because === undefined ? { state: "out" } : { state: "out", because });
 }
 
-/** Finds out who is logged in; without a server, whoever was last: their lists are readable offline. */
+/**
+ * Finds out who is logged in; without a server, or with one that takes long, whoever was last: their lists are readable
+ * offline.
+ */
 export async function resume(): Promise<void> {
-  try {
-    const found = await call<{ user: User | null; refreshable: boolean }>("GET", "session");
-    if (found.user) remember(found.user);
-    else if (found.refreshable) await refresh();
+  const last = remembered();
+  const asking = askWhoIsIn().catch(() => {
+    if (session().state !== "loading") return;
+    if (last) setSession({ state: "in", user: last });
     else signedOut();
-  } catch {
-    const user = remembered();
-    if (user) setSession({ state: "in", user });
-    else signedOut();
-  }
+  });
+  if (!last) return asking;
+  const patience = navigator.onLine ? RESUME_PATIENCE_MS : 0;
+  await Promise.race([asking, new Promise((resolve) => setTimeout(resolve, patience))]);
+  if (session().state === "loading") setSession({ state: "in", user: last });
+}
+
+async function askWhoIsIn(): Promise<void> {
+  const found = await call<{ user: User | null; refreshable: boolean }>("GET", "/api/auth/session");
+  if (found.user) remember(found.user);
+  else if (found.refreshable) await refresh();
+  else signedOut();
 }
 
 /** New cookies for old ones; one tab at a time, since each refresh token is good once. */
 export async function refresh(): Promise<void> {
   const work = async () => {
     try {
-      remember((await call<{ user: User }>("POST", "refresh")).user);
+      remember((await call<{ user: User }>("POST", "/api/auth/refresh")).user);
     } catch (error) {
-      if (refused(error)) signedOut("Please log in again.");
+      if (refused(error)) signedOut(LOGIN_AGAIN);
       else throw error;
     }
   };
   await (navigator.locks ? navigator.locks.request("grocery.refresh", work) : work());
 }
 
+/** Asks what only somebody logged in may: with new cookies when the old ones have run out. */
+export async function askAs(method: Method, path: string, body?: unknown): Promise<Response> {
+  try {
+    return await ask(method, path, body);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 401) throw error;
+    await refresh();
+    return ask(method, path, body);
+  }
+}
+
+export async function callAs<Answer>(method: Method, path: string, body?: unknown): Promise<Answer> {
+  const response = await askAs(method, path, body);
+  return (await response.json().catch(() => undefined)) as Answer;
+}
+
 export async function logIn(email: string, password: string): Promise<void> {
-  remember((await call<{ user: User }>("POST", "login", { email, password })).user);
+  remember((await call<{ user: User }>("POST", "/api/auth/login", { email, password })).user);
 }
 
 /** Registering answers alike for every address, so logging in is what tells whether it worked. */
 export async function register(name: string, email: string, password: string): Promise<void> {
-  await call("POST", "register", { name, email, password });
+  await call("POST", "/api/auth/register", { name, email, password });
   try {
     await logIn(email, password);
   } catch (error) {
@@ -106,7 +113,7 @@ export async function register(name: string, email: string, password: string): P
 
 /** Ends the session on the server; `signedOut` then ends it here. */
 export async function logOut(): Promise<void> {
-  await call("POST", "logout");
+  await call("POST", "/api/auth/logout");
 }
 
 // Logging in or out in one tab is for all of them.
@@ -115,5 +122,5 @@ addEventListener("storage", (event) => {
   const user = remembered();
   const now = session();
   if (!user) setSession({ state: "out" });
-  else if (now.state !== "in" || now.user.id !== user.id) setSession({ state: "in", user });
+  else if (now.state !== "in" || JSON.stringify(now.user) !== JSON.stringify(user)) setSession({ state: "in", user });
 });

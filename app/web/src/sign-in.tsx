@@ -1,101 +1,98 @@
 import { limits } from "@grocery/schema/limits";
-import { createSignal, Show } from "solid-js";
+import { createSignal, createUniqueId, onMount, Show } from "solid-js";
+import { createSubmission, Field, Problem } from "./form.tsx";
 import { Mark } from "./icons.tsx";
+import { follow } from "./route.ts";
+import { serverConfig } from "./server-config.ts";
 import { logIn, register, session } from "./session.ts";
 
 export function SignIn() {
   const [registering, setRegistering] = createSignal(false);
-  const [busy, setBusy] = createSignal(false);
-  const [problem, setProblem] = createSignal<string>();
+  const [mails, setMails] = createSignal(false);
+  const problemId = createUniqueId();
+  const form = createSubmission(async (field) => {
+    if (registering()) await register(field("name"), field("email"), field("password"));
+    else await logIn(field("email"), field("password"));
+  });
   const reason = () => {
     const now = session();
-    return problem() ?? (now.state === "out" ? now.because : undefined);
+    return form.problem() ?? (now.state === "out" ? now.because : undefined);
   };
-
-  const submit = async (event: SubmitEvent & { currentTarget: HTMLFormElement }) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const field = (name: string) => String(form.get(name) ?? "");
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      if (registering()) await register(field("name"), field("email"), field("password"));
-      else await logIn(field("email"), field("password"));
-    } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
-    } finally {
-      setBusy(false);
-    }
-  };
+  onMount(() => {
+    document.title = "Grocery List";
+    serverConfig().then(
+      ({ email }) => setMails(email),
+      () => undefined,
+    );
+  });
 
   return (
     <main class="sign-in">
-      <form class="card" data-testid="auth-form" onSubmit={(event) => void submit(event)}>
+      <form class="card" data-testid="auth-form" onSubmit={form.submit}>
         <div class="brand">
           <Mark />
           <h1>Grocery List</h1>
         </div>
         <p class="quiet">One list for everyone who shops with you.</p>
         <Show when={registering()}>
-          <label>
-            Your name
-            <input
-              name="name"
-              data-testid="auth-name"
-              autocomplete="name"
-              required
-              maxLength={limits.profileName}
-              placeholder="As others on your lists will see it"
-            />
-          </label>
-        </Show>
-        <label>
-          E-mail address
-          <input
-            name="email"
-            type="email"
-            data-testid="auth-email"
-            autocomplete="username"
-            inputmode="email"
+          <Field
+            label="Your name"
+            testid="auth-name"
+            name="name"
+            autocomplete="name"
             required
-            maxLength={limits.email}
+            maxLength={limits.profileName}
+            hint="As others on your lists will see it."
+            problemId={problemId}
           />
-        </label>
-        <label>
-          Password
-          <input
-            name="password"
-            type="password"
-            data-testid="auth-password"
-            autocomplete={registering() ? "new-password" : "current-password"}
-            required
-            minLength={registering() ? limits.passwordMin : undefined}
-            maxLength={limits.passwordMaxBytes}
-            aria-describedby={registering() ? "password-rule" : undefined}
-          />
-        </label>
-        <Show when={registering()}>
-          <p class="hint" id="password-rule">
-            At least {limits.passwordMin} characters.
-          </p>
         </Show>
-        <p class="problem" role="alert" data-testid="auth-error">
+        <Field
+          label="E-mail address"
+          testid="auth-email"
+          name="email"
+          type="email"
+          autocomplete="username"
+          inputmode="email"
+          required
+          maxLength={limits.email}
+          problemId={problemId}
+        />
+        <Field
+          label="Password"
+          testid="auth-password"
+          name="password"
+          type="password"
+          autocomplete={registering() ? "new-password" : "current-password"}
+          required
+          minLength={registering() ? limits.passwordMin : undefined}
+          maxLength={limits.passwordMaxBytes}
+          hint={registering() ? `At least ${limits.passwordMin} characters.` : undefined}
+          problemId={problemId}
+        />
+        <Problem id={problemId} testid="auth-error">
           {reason()}
-        </p>
-        <button class="primary" type="submit" data-testid="auth-submit" disabled={busy()}>
+        </Problem>
+        <button class="primary" type="submit" data-testid="auth-submit" disabled={form.busy()}>
           {registering() ? "Create account" : "Log in"}
         </button>
-        <button
-          class="link"
-          type="button"
-          data-testid="auth-switch"
-          onClick={() => {
-            setRegistering(!registering());
-            setProblem(undefined);
-          }}
-        >
-          {registering() ? "I have an account" : "I am new here"}
-        </button>
+        <div class="row between">
+          <button
+            class="link"
+            type="button"
+            data-testid="auth-switch"
+            onClick={() => {
+              setRegistering(!registering());
+              form.setProblem(undefined);
+            }}
+          >
+            {registering() ? "I have an account" : "I am new here"}
+          </button>
+          <Show when={mails() && !registering()}>
+            <a class="button link" href="/forgot" data-testid="forgot-open" onClick={follow}>
+              Forgot password?
+            </a>
+          </Show>
+        </div>
       </form>
     </main>
   );

@@ -1,33 +1,48 @@
 import { mutators, schema, type Context, type Schema } from "@grocery/schema";
 import { Zero, type ConnectionState, type MutateRequest, type ReadonlyJSONValue, type ZeroOptions } from "@rocicorp/zero";
 import { batch, createSignal, onCleanup } from "solid-js";
+import { keepsWrites, NOTED_AFTER_MS, noteOf, patienceOf, WRITE_PATIENCE_MS, type Phase } from "./connection.ts";
 import { refresh, session, type User } from "./session.ts";
 import { say } from "./toast.tsx";
+import { lookForUpdate, setOutdated } from "./update.ts";
 
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8_000;
 // Connecting succeeds even while the server behind is away; only a connection that lasts says that all is well.
 const STABLE_MS = 5_000;
-const WRITE_PATIENCE_MS = 10_000;
 const FORGET_PATIENCE_MS = 2_000;
 const NOT_SAVED = "Not saved: there is no connection to the server.";
+const WHY_NOT = "Without a connection for a minute, the lists can only be read.";
 
 export type GroceryZero = Zero<Schema, undefined, Context>;
 type Arguments = ReadonlyJSONValue | undefined;
 
 /** The user's replica, the state of its connection, and writing through it. Belongs to the owner that creates it. */
 export function createStore(user: User) {
-  const [state, setState] = createSignal<ConnectionState["name"]>("connecting");
-  const [outdated, setOutdated] = createSignal(false);
+  const [state, setState] = createSignal<Phase>("connecting");
+  /** Milliseconds without a connection as far as anything depends on it: brought up to date when it does. */
+  const [lost, setLost] = createSignal(0);
+  const [unsettled, setUnsettled] = createSignal(0);
+  /** Writes Zero has stopped to account for, though it still sends them when it is connected again. */
+  const [unaccounted, setUnaccounted] = createSignal(0);
+  let lostSince = Date.now();
   let closed = false;
   const [zero, setZero] = createSignal<GroceryZero>(open());
   let stopKeeping = keepConnected(zero());
+
+  /** Changes made here that the server has not confirmed. They are gone with the page. */
+  const pending = () => unsettled() + unaccounted();
+  const writable = () => keepsWrites(state(), lost());
+  /** Why nothing can be changed now, for the controls that would. */
+  const whyNot = () => (writable() ? undefined : WHY_NOT);
+  const note = () => noteOf(state(), lost());
 
   function open(): GroceryZero {
     const options: ZeroOptions<Schema, undefined, Context> = {
       cacheURL: `${location.origin}/zero`,
       userID: user.id,
-      context: { userId: user.id, email: user.email },
+      // An address that is not verified is nobody's: invitations to it are not theirs yet.
+      context: { userId: user.id, email: user.emailVerified === false ? "" : user.email },
       schema,
       mutators,
       batchViewUpdates: batch,
@@ -46,6 +61,8 @@ export function createStore(user: User) {
     const fresh = open();
     stopKeeping = keepConnected(fresh);
     setZero(() => fresh);
+    if (pending() > 0) say("The last changes could not be saved. Please look what is missing.");
+    setUnaccounted(0);
     void old.close();
   }
 
@@ -53,21 +70,44 @@ export function createStore(user: User) {
     let failures = 0;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let stable: ReturnType<typeof setTimeout> | undefined;
+    let aging: ReturnType<typeof setTimeout>[] = [];
     const later = (work: () => Promise<void>) => {
       clearTimeout(timer);
       const wait = Math.min(FIRST_RETRY_MS * 2 ** failures, LAST_RETRY_MS) * (0.75 + Math.random() / 2);
       failures += 1;
       timer = setTimeout(() => void work().catch(() => later(work)), wait);
     };
+    const age = () => setLost(Date.now() - lostSince);
+    const stopAging = () => aging.forEach(clearTimeout);
+    const startAging = () => {
+      lostSince = Date.now();
+      setLost(0);
+      stopAging();
+      aging = [NOTED_AFTER_MS, WRITE_PATIENCE_MS].map((after) => setTimeout(age, after + 20));
+    };
     const reconnect = () => replica.connection.connect();
     const authenticate = async () => {
       await refresh();
       if (session().state === "in") await reconnect();
     };
+    let was: Phase = "connected";
     const onState = ({ name }: ConnectionState) => {
-      setState(name);
+      if (name !== "connected" && was === "connected") startAging();
+      // What ended the last connection may have been a release.
+      if (name === "connected" && was !== "connected" && lost() > 0) void lookForUpdate();
+      was = name;
+      batch(() => {
+        setState(name);
+        if (name === "connected") setLost(0);
+      });
       clearTimeout(stable);
-      if (name === "connected") stable = setTimeout(() => (failures = 0), STABLE_MS);
+      if (name === "connected") {
+        stopAging();
+        stable = setTimeout(() => {
+          failures = 0;
+          setUnaccounted(0);
+        }, STABLE_MS);
+      }
       // In these two states Zero waits to be told. The first try at new cookies needs no delay: theirs is a short life.
       if (name === "error") later(reconnect);
       if (name === "needs-auth") {
@@ -78,20 +118,27 @@ export function createStore(user: User) {
         }
       }
     };
+    // A hidden tab gives up its connection, and has it back a moment after it is looked at again.
+    const onReturn = () => {
+      if (document.visibilityState === "visible" && was !== "connected") startAging();
+    };
+    document.addEventListener("visibilitychange", onReturn);
     onState(replica.connection.state.current);
     const unsubscribe = replica.connection.state.subscribe(onState);
     return () => {
+      document.removeEventListener("visibilitychange", onReturn);
       clearTimeout(timer);
       clearTimeout(stable);
+      stopAging();
       unsubscribe();
     };
   }
 
-  // Zero refuses writes in these states, which a refresh of the cookies passes through for a moment.
-  async function writable(): Promise<boolean> {
-    const deadline = Date.now() + WRITE_PATIENCE_MS;
-    while (state() === "needs-auth" || state() === "error" || state() === "closed") {
-      if (closed || Date.now() > deadline) return false;
+  // Zero refuses writes in these states, which a refresh of the cookies or a return to the tab passes through.
+  async function canWrite(): Promise<boolean> {
+    const asked = Date.now();
+    while (state() === "needs-auth" || state() === "error" || state() === "closed" || state() === "disconnected") {
+      if (closed || Date.now() - Math.min(asked, lostSince) > patienceOf(state())) return false;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     return true;
@@ -99,13 +146,19 @@ export function createStore(user: User) {
 
   /** Makes a change here at once and on the server as soon as it can be asked. True when it is made here. */
   async function write<Args extends Arguments>(change: MutateRequest<Args, Schema, Context>): Promise<boolean> {
-    if (!(await writable())) {
-      say(NOT_SAVED);
+    if (!(await canWrite())) {
+      say(state() === "disconnected" ? `Not saved. ${WHY_NOT}` : NOT_SAVED);
       return false;
     }
     const result = zero().mutate(change);
+    setUnsettled((count) => count + 1);
     // A refusal takes the change back; any other error means that the change is kept and sent again later.
-    void result.server.then((told) => {
+    void Promise.all([result.client, result.server]).then(([here, told]) => {
+      batch(() => {
+        setUnsettled((count) => count - 1);
+        if (here.type === "success" && told.type === "error" && told.error.type !== "app")
+          setUnaccounted((count) => count + 1);
+      });
       if (told.type === "error" && told.error.type === "app" && !closed) say(told.error.message);
     });
     const here = await result.client;
@@ -128,7 +181,7 @@ export function createStore(user: User) {
     void zero().close();
   });
 
-  return { zero, state, outdated, write, forget };
+  return { zero, state, note, pending, writable, whyNot, write, forget };
 }
 
 export type Store = ReturnType<typeof createStore>;
