@@ -57,10 +57,12 @@ class Sizes:
     edge: Size
     edge_config: Size
     frontend: Size
+    acme: Size | None
+    """Only where an authority of others is asked for the certificate."""
 
     def by_name(self) -> Mapping[str, Size]:
         """Workload name -> size."""
-        return {field.replace("_", "-"): size for field, size in vars(self).items()}
+        return {field.replace("_", "-"): size for field, size in vars(self).items() if size is not None}
 
 
 def sizes(settings: Settings) -> Sizes:
@@ -86,6 +88,9 @@ def sizes(settings: Settings) -> Sizes:
         frontend=_size(
             settings.frontend.memory, cpu=CORE // 2, cpu_reserved=CORE // 100, pinned=not proxied, start_first=proxied
         ),
+        acme=_size(96 * MIB, cpu=CORE // 2, cpu_reserved=CORE // 100, pinned=True)
+        if settings.edge.certificate.kind == "acme"
+        else None,
     )
 
 

@@ -9,7 +9,7 @@ import settings
 from components import names
 from components.capacity import MIB, Size
 from components.network import Network
-from components.secrets import Secrets
+from components.secrets import External, Secrets
 from components.workload import (
     UID,
     ConfigFile,
@@ -32,11 +32,13 @@ _CONFIG_BYTES = 16 * MIB
 
 
 class Edge(pulumi.ComponentResource):
-    """Produces two Volumes, the edge's Service and the configuration publisher's Service with its Secrets and
+    """Produces three Volumes, the edge's Service and the configuration publisher's Service with its Secrets and
     ServiceConfigs.
 
     nginx changes with its image alone: its configuration is a candidate that the publisher puts on a volume of both,
-    and that the edge makes live only after having tested it. That volume is in memory, as it holds the key.
+    and that the edge makes live only after having tested it. That volume is in memory, as it holds the key. The volume
+    of issued certificates is there whoever vouches for the name, so that changing that restarts nothing; it is
+    protected, since authorities limit how often they issue.
     """
 
     workload: Workload
@@ -45,6 +47,8 @@ class Edge(pulumi.ComponentResource):
     publisher_service: docker.Service
     web: pulumi.Output[str]
     """Name of the volume the web application is published to."""
+    certificates: pulumi.Output[str]
+    """Name of the volume that issued certificates are published to."""
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Edge(pulumi.ComponentResource):
         frontend_port: int | None,
         network: Network,
         secrets: Secrets,
+        external: External,
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__(TOKEN, name, None, opts)
@@ -72,6 +77,13 @@ class Edge(pulumi.ComponentResource):
         )
         web = docker.Volume(f"{name}-web", labels=labels, opts=pulumi.ResourceOptions(parent=self))
         self.web = web.name
+        issued = docker.Volume(
+            f"{name}-certificates",
+            name=f"{stack}-acme",
+            labels=labels,
+            opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True),
+        )
+        self.certificates = issued.name
         self.workload = Workload(
             name="edge",
             image=image,
@@ -86,6 +98,7 @@ class Edge(pulumi.ComponentResource):
             volumes=(
                 VolumeMount(volume=published.name, path="/srv/config"),
                 VolumeMount(volume=web.name, path="/srv/web"),
+                VolumeMount(volume=issued.name, path="/srv/certificates"),
             ),
             ports=(
                 PublishedPort(name="https", target=nginx.HTTPS_PORT, published=config.https_port),
@@ -93,6 +106,9 @@ class Edge(pulumi.ComponentResource):
             ),
         )
         self.service = realise(name, self.workload, stack=stack, parent=self)
+        provided = config.certificate.kind == "provided"
+        certificate = ConfigFile(path=f"/etc/edge/{nginx.CERTIFICATE}", content=secrets.edge.certificate)
+        key = SecretFile(name=nginx.KEY, value=external["edge-key"] if provided else secrets.edge.key)
         self.publisher = Workload(
             name="edge-config",
             image=image,
@@ -104,10 +120,12 @@ class Edge(pulumi.ComponentResource):
             stop_grace=20,
             command=("/usr/local/bin/publish",),
             env={},
-            secrets=(SecretFile(name=nginx.KEY, value=secrets.edge.key),),
+            secrets=(
+                (key, SecretFile(name=nginx.CERTIFICATE, value=external["edge-certificate"])) if provided else (key,)
+            ),
             configs=(
                 ConfigFile(path="/etc/edge/nginx.conf", content=nginx.render(_description(config, frontend_port))),
-                ConfigFile(path=f"/etc/edge/{nginx.CERTIFICATE}", content=secrets.edge.certificate),
+                *(() if provided else (certificate,)),
             ),
             volumes=(VolumeMount(volume=published.name, path="/srv/config"),),
         )
@@ -131,6 +149,7 @@ def _description(config: settings.Edge, frontend_port: int | None) -> nginx.Edge
         connections=config.connections.per_address,
         websockets=config.connections.websockets_per_address,
         maintenance=_maintenance(config.maintenance),
+        acme=config.certificate.kind == "acme",
         auth_server=f"{names.AUTH_SERVER}:{names.AUTH_SERVER_PORT}",
         zero_cache=f"{names.ZERO_CACHE}:{names.ZERO_CACHE_PORT}",
         frontend=f"{names.FRONTEND}:{frontend_port}" if frontend_port else None,

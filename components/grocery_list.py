@@ -10,6 +10,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components import capacity
+from components.acme import Acme
 from components.auth_server import AuthServer
 from components.edge import Edge
 from components.frontend import Frontend
@@ -20,7 +21,7 @@ from components.secrets import External, Secrets
 from components.workload import Metrics, Workload
 from components.zero_cache import ZeroCache
 from rendering import postgres as postgres_rendering
-from settings import ImageName, Settings
+from settings import AcmeCertificate, ImageName, Settings
 
 TOKEN = "grocery:components:GroceryList"  # noqa: S105 - a type token
 
@@ -28,10 +29,11 @@ _WITH_SECRETS = Path(__file__).parent.parent / "images" / "shared" / "with-secre
 
 
 class GroceryList(pulumi.ComponentResource):
-    """Produces Secrets, Network, Postgres, Migrations, AuthServer, ZeroCache, Edge and Frontend, wired to each other.
+    """Produces Secrets, Network, Postgres, Migrations, AuthServer, ZeroCache, Edge and Frontend, and Acme where an
+    authority of others is asked for the certificate, wired to each other.
 
     Named after its stack; so are its children. Raises CapacityError before anything is registered when the target is
-    too small.
+    too small, SettingsError when a certificate was given that cannot be served.
     """
 
     outputs: Mapping[str, Any]
@@ -48,6 +50,9 @@ class GroceryList(pulumi.ComponentResource):
     ) -> None:
         sizes = capacity.sizes(settings)
         capacity.check(sizes.by_name(), nodes=settings.target.nodes, node_memory=settings.target.memory)
+        certificate = settings.edge.certificate
+        if certificate.kind == "provided":
+            external.check_certificate(settings.edge.domain)
         with_secrets = _WITH_SECRETS.read_text(encoding="utf-8")
         super().__init__(TOKEN, stack, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -122,7 +127,24 @@ class GroceryList(pulumi.ComponentResource):
             frontend_port=settings.frontend.proxy_port,
             network=network,
             secrets=secrets,
+            external=external,
             opts=child,
+        )
+        acme = (
+            Acme(
+                f"{stack}-acme",
+                stack=stack,
+                image=images["acme"],
+                size=sizes.acme,
+                config=certificate,
+                domain=settings.edge.domain,
+                certificates=edge.certificates,
+                network=network,
+                after=[edge.service, edge.publisher_service],
+                opts=child,
+            )
+            if isinstance(certificate, AcmeCertificate) and sizes.acme
+            else None
         )
         frontend = Frontend(
             f"{stack}-frontend",
@@ -144,6 +166,7 @@ class GroceryList(pulumi.ComponentResource):
             (edge.workload, edge.service),
             (edge.publisher, edge.publisher_service),
             (frontend.workload, frontend.service),
+            *([(acme.workload, acme.service)] if acme else []),
         )
         origin = settings.edge.origin
         self.outputs = {
@@ -159,10 +182,11 @@ class GroceryList(pulumi.ComponentResource):
             "docker_host": settings.target.host,
             "images": dict(images),
             "ca_certificate": secrets.ca_certificate,
+            # What is served is asked of the edge; these are known without asking.
             "certificates": {
                 "ca": {"not_after": secrets.ca_not_after},
-                "edge": {"not_after": secrets.edge.not_after},
                 "postgres": {"not_after": secrets.postgres.not_after},
+                **({"edge": {"not_after": secrets.edge.not_after}} if certificate.kind == "stack" else {}),
             },
             "workloads": {workload.name: _description(workload, service) for workload, service in workloads},
         }

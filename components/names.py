@@ -10,6 +10,8 @@ AUTH_SERVER_PORT = 3001
 ZERO_CACHE = "zero-cache"
 ZERO_CACHE_PORT = 4848
 FRONTEND = "frontend"
+ACME = "acme"
+ACME_PORT = 8080
 
 # zero-cache's name for this application; its schemas and its replication slot are named after it.
 ZERO_APP_ID = "grocery"

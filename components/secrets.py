@@ -13,7 +13,7 @@ import pulumi_random as random
 import pulumi_tls as tls
 from pulumi.runtime.config import is_config_secret
 
-from rendering import vapid
+from rendering import certificates, vapid
 from settings import Rotation, SecretName, SettingsError
 
 TOKEN = "grocery:components:Secrets"  # noqa: S105 - a type token
@@ -69,6 +69,22 @@ class External:
         if faults:
             raise SettingsError("The configuration is refused:\n" + "\n".join(faults))
         self._values = {name: config.require_secret(name) for name in names}
+
+    def check_certificate(self, domain: str) -> None:
+        """Refuses an edge-certificate that cannot stand for `domain` now, or whose key edge-key is not.
+
+        Raises SettingsError.
+        """
+        config = pulumi.Config()
+        found = certificates.faults(
+            config.require(certificates.CERTIFICATE),
+            config.require(certificates.KEY),
+            domain=domain,
+            now=dt.datetime.now(dt.UTC),
+        )
+        if found:
+            faults = "\n".join(f"  {config.name}:{fault}" for fault in found)
+            raise SettingsError(f"The certificate of the edge is refused:\n{faults}")
 
     def __getitem__(self, name: SecretName) -> pulumi.Output[str]:
         return self._values[name]

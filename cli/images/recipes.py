@@ -75,6 +75,13 @@ RECIPES: tuple[Recipe, ...] = (
         shipped=True,
     ),
     Recipe(
+        name="acme",
+        parents={"BASE": "base", "RUNTIME": "runtime"},
+        stands_on="runtime",
+        paths=("images/shared/closure", "images/shared/publishing"),
+        shipped=True,
+    ),
+    Recipe(
         name="frontend",
         parents={"RUNTIME": "runtime", "APP": "app"},
         stands_on="runtime",

@@ -28,7 +28,7 @@ from tests.e2e.lab import (
 )
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend")
+SHIPPED = ("postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend", "acme")
 FUTURE = "2999-01-01T00:00:00Z"
 PAST = "2001-01-01T00:00:00Z"
 
@@ -482,13 +482,14 @@ http {
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """The edge of a test, with its two volumes."""
+    """The edge of a test, with its volumes."""
 
     lab: Lab
     certificates: Certificates
 
     def start(self) -> Container:
-        container = self.lab.run("edge", alias="edge", volumes={"config": "/srv/config", "web": "/srv/web"})
+        volumes = {name: f"/srv/{name}" for name in ("config", "web", "certificates")}
+        container = self.lab.run("edge", alias="edge", volumes=volumes)
         until_healthy(container)
         return container
 

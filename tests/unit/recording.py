@@ -119,7 +119,10 @@ def record(
     """Run the program as `stack` with these settings, once each; parts that name no image get one, external secrets
     are there unless told otherwise."""
     secrets = tuple(sorted(external.items()))
-    return _record(stack, json.dumps(merge(IMAGES, settings or {}), sort_keys=True), preview, secrets)
+    chosen = merge(IMAGES, settings or {})
+    if chosen["edge"].get("certificate", {}).get("kind") == "acme":
+        chosen = merge({"edge": {"certificate": {"image": IMAGE}}}, chosen)
+    return _record(stack, json.dumps(chosen, sort_keys=True), preview, secrets)
 
 
 @functools.cache

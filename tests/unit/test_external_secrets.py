@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pulumi
 import pytest
+from pulumi.runtime.settings import reset_options
 from typer.testing import CliRunner
 
 import settings
@@ -91,8 +94,15 @@ def test_a_lost_passphrase_is_not_made_anew_while_secrets_are_encrypted_with_it(
 
 
 @pytest.fixture
-def project() -> None:
-    pulumi.runtime.set_mocks(NoMocks(), project="grocery")
+def project() -> Iterator[None]:
+    with asyncio.Runner() as runner:
+        # The SDK asks for the loop of the thread, which tests before may have closed.
+        asyncio.set_event_loop(runner.get_loop())
+        reset_options()
+        pulumi.runtime.set_mocks(NoMocks(), project="grocery")
+        yield
+        reset_options()
+    asyncio.set_event_loop(None)
 
 
 @pytest.mark.usefixtures("project")

@@ -35,6 +35,7 @@ from tests.unit.recording import (
 )
 
 COMPONENTS = {
+    "Acme",
     "AuthServer",
     "Edge",
     "Frontend",
@@ -169,7 +170,9 @@ def test_no_two_resources_share_an_identity(recording: Recording) -> None:
 
 def test_every_component_has_a_known_token(recording: Recording) -> None:
     found = {registration.type for registration in recording.registrations if not registration.custom}
-    assert found == {f"grocery:components:{noun}" for noun in COMPONENTS}
+    # Browsers know no authority that would vouch for localhost.
+    absent = {"Acme"} if recording.stack == "local" else set()
+    assert found == {f"grocery:components:{noun}" for noun in COMPONENTS - absent}
 
 
 def test_every_component_class_declares_its_token_as_a_constant() -> None:
@@ -324,16 +327,20 @@ def test_exactly_what_cannot_be_made_again_is_protected(recording: Recording) ->
     protected = {(found.type, found.name) for found in recording.registrations if found.protect}
     assert protected == {
         (VOLUME, f"{stack}-postgres-data"),
+        (VOLUME, f"{stack}-edge-certificates"),
         (PRIVATE_KEY, f"{stack}-secrets-vapid"),
         (PRIVATE_KEY, f"{stack}-secrets-ca"),
         (SELF_SIGNED, f"{stack}-secrets-ca"),
     }
 
 
-def test_the_data_volume_survives_even_its_removal_from_the_program(recording: Recording) -> None:
-    volume = recording.named(VOLUME, f"{recording.stack}-postgres-data")
+@pytest.mark.parametrize(("noun", "name"), [("postgres-data", "postgres-data"), ("edge-certificates", "acme")])
+def test_a_volume_that_is_kept_survives_even_its_removal_from_the_program(
+    recording: Recording, noun: str, name: str
+) -> None:
+    volume = recording.named(VOLUME, f"{recording.stack}-{noun}")
     assert volume.retain_on_delete
-    assert volume.inputs["name"] == f"{recording.stack}-postgres-data", "found again by its name after `down`"
+    assert volume.inputs["name"] == f"{recording.stack}-{name}", "found again by its name after `down`"
 
 
 # --- networks
@@ -372,7 +379,7 @@ def test_membership_of_networks_is_what_the_design_fixed(updated: Recording) -> 
         "edge": ["app", "edge"],
         "edge-config": ["app"],
         "frontend": ["app"],
-    }
+    } | ({} if updated.stack == "local" else {"acme": ["app", "egress"]})
 
 
 def test_more_nodes_encrypt_the_data_network_beside_the_plain_one() -> None:
@@ -678,8 +685,10 @@ def test_someone_elses_frontend_is_proxied_and_updated_without_a_gap() -> None:
 def test_exports_say_where_everything_is(updated: Recording) -> None:
     exports = updated.exports
     assert exports["url"].startswith("https://")
-    assert set(exports["images"]) == {"postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend"}
-    assert set(exports["certificates"]) == {"ca", "edge", "postgres"}
+    acme = set() if updated.stack == "local" else {"acme"}
+    assert set(exports["images"]) == {"postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend"} | acme
+    edge = {"edge"} if updated.stack == "local" else set()
+    assert set(exports["certificates"]) == {"ca", "postgres"} | edge, "others' end is known to the edge alone"
     assert exports["workloads"]["auth-server"]["metrics"] == {"port": 3001, "path": "/metrics"}
     assert exports["workloads"]["auth-server"]["service"].startswith(f"{updated.stack}-auth-server-")
     assert exports["ca_certificate"].startswith("-----BEGIN CERTIFICATE-----")

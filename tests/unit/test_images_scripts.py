@@ -24,7 +24,7 @@ def test_a_script_is_executable_and_parses(script: Path) -> None:
 
 
 def test_all_scripts_were_found() -> None:
-    assert {"postgres/entrypoint", "migrations/entrypoint", "edge/watch", "frontend/publish"} <= set(
+    assert {"postgres/entrypoint", "migrations/entrypoint", "edge/watch", "frontend/publish", "acme/acme"} <= set(
         map(name_of, SCRIPTS)
     )
 
