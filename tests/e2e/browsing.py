@@ -8,6 +8,7 @@ import ssl
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -139,13 +140,42 @@ class Person:
         expect(self.item(name)).to_have_count(0, timeout=PATIENCE_MS)
 
 
-Join = Callable[[str], Person]
+@dataclass(frozen=True)
+class Sharing:
+    """A list that two people are on, open in both their browsers."""
+
+    ada: Person
+    ben: Person
+    list_id: str
 
 
-def come(leaving: ExitStack, browser: Browser, checkout: Checkout, name: str) -> Person:
-    """Somebody new, logged in, with nothing in the browser of whoever was there before."""
-    context = leaving.enter_context(browser.new_context(viewport={"width": 1100, "height": 800}))
+def share_a_list(ada: Person, ben: Person, name: str = "Saturday") -> Sharing:
+    """A new list of Ada's that Ben has joined."""
+    for person in (ada, ben):
+        person.page.goto(person.url)
+    list_id = ada.make_list(name)
+    ada.invite(ben)
+    ben.accept(list_id)
+    return Sharing(ada, ben, list_id)
+
+
+Join = Callable[..., Person]
+
+
+def come(
+    leaving: ExitStack,
+    browser: Browser,
+    checkout: Checkout,
+    who: str | Account,
+    **options: Any,  # noqa: ANN401
+) -> Person:
+    """Somebody at a device of their own, logged in: somebody new of that name, or one who has an account.
+
+    options: what else the browser's context is made with.
+    """
+    options = {"viewport": {"width": 1100, "height": 800}, **options}
+    context = leaving.enter_context(browser.new_context(**options))
     context.set_default_timeout(PATIENCE_MS)
-    person = Person(context, checkout.url, register(checkout, name))
+    person = Person(context, checkout.url, register(checkout, who) if isinstance(who, str) else who)
     person.log_in()
     return person

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from cli.engine_host import Api
 from tests.conftest import MakeCheckout
-from tests.e2e.browsing import Join, come, launch
+from tests.e2e.browsing import Join, Person, Sharing, come, launch, share_a_list
 from tests.support.checkout import Checkout
 
 # Tests ask more often than people; the limits are raised by configuration, nothing is exempt from them.
@@ -48,7 +48,24 @@ def browsers(running: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def join(running: Checkout, browsers: list[Browser]) -> Iterator[Join]:
-    """Somebody new, logged in, at the next browser, with nothing in it of whoever was there before: join("Ada")."""
+    """Somebody logged in at the next browser, with nothing in it of whoever was there before: join("Ada") is somebody
+    new, join(ada.account) another device of hers."""
     free = cycle(browsers)
     with contextlib.ExitStack() as leaving:
-        yield lambda name: come(leaving, next(free), running, name)
+        yield lambda who, **options: come(leaving, next(free), running, who, **options)
+
+
+@pytest.fixture(scope="session")
+def friends(running: Checkout, browsers: list[Browser]) -> Iterator[tuple[Person, Person]]:
+    """Two people, logged in for all tests, each at a browser of their own."""
+    with contextlib.ExitStack() as leaving:
+        ada, ben = (
+            come(leaving, browser, running, name) for browser, name in zip(browsers, ("Ada", "Ben"), strict=True)
+        )
+        yield ada, ben
+
+
+@pytest.fixture
+def sharing(friends: tuple[Person, Person]) -> Sharing:
+    """A new list of theirs."""
+    return share_a_list(*friends)

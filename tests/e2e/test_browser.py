@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, WebSocket, expect
+from playwright.sync_api import WebSocket, expect
 
 from tests.e2e import inside
-from tests.e2e.browsing import PATIENCE_MS, RECOVERY_MS, Join, Person, come, log_in, register, session
+from tests.e2e.browsing import PATIENCE_MS, RECOVERY_MS, Join, Person, Sharing, log_in, register, session
 from tests.support.checkout import Checkout
 from tests.support.looking import container_of, until
 from tests.support.people import Person as Account
@@ -28,41 +26,10 @@ WebSocket.prototype.send = function (data) {
 """
 
 
-@dataclass
-class Sharing:
-    """A list that two people are on, open in both their browsers."""
-
-    ada: Person
-    ben: Person
-    list_id: str
-
-
 @pytest.fixture
 def newcomer(running: Checkout) -> Account:
     """An account that nobody has logged in to yet."""
     return register(running, "Newcomer")
-
-
-@pytest.fixture(scope="module")
-def friends(running: Checkout, browsers: list[Browser]) -> Iterator[tuple[Person, Person]]:
-    """Two people, logged in for all tests of this file, each at a browser of their own."""
-    with contextlib.ExitStack() as leaving:
-        ada, ben = (
-            come(leaving, browser, running, name) for browser, name in zip(browsers, ("Ada", "Ben"), strict=True)
-        )
-        yield ada, ben
-
-
-@pytest.fixture
-def sharing(friends: tuple[Person, Person]) -> Sharing:
-    """A new list of theirs."""
-    ada, ben = friends
-    for person in friends:
-        person.page.goto(person.url)
-    list_id = ada.make_list("Saturday")
-    ada.invite(ben)
-    ben.accept(list_id)
-    return Sharing(ada, ben, list_id)
 
 
 def test_what_one_adds_the_other_sees_and_still_sees_after_reloading(sharing: Sharing) -> None:
