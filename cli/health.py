@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import ssl
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -18,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from docker.errors import APIError
 
-from cli import engine_host
+from cli import certificates, engine_host
+from cli.certificates import Certificate, Renewal
 from cli.engine_host import WORKLOAD_LABEL, Api
 
 if TYPE_CHECKING:
     from cli.stack import Stack
 
 GIB = 1 << 30
-CERTIFICATE_DAYS_WARNED = 21
 FREE_SPACE_WARNED = 0.10
 ENDED_BY_ITSELF = frozenset({"failed", "rejected", "complete", "orphaned"})
 """As against `shutdown`, which Swarm asked for. A task killed for being unhealthy may show as complete."""
@@ -87,13 +86,6 @@ class Database:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Certificate:
-    name: str
-    not_after: str
-    days: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Disk:
     path: str
     free_bytes: int
@@ -111,6 +103,9 @@ class Health:
     services: tuple[Service, ...]
     database: Database | None
     certificates: tuple[Certificate, ...]
+    """The edge's as it is served now."""
+    renewal: Renewal | None
+    """How the edge's is got; None where no authority of others is asked."""
     disk: Disk | None
     problems: tuple[str, ...] = field(default=())
 
@@ -135,7 +130,7 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
     if any(service.workload == "postgres" and service.running for service in services):
         try:
             database = database_now(api, stack.name)
-        except DatabaseSilent as words:
+        except Silent as words:
             problems.append(f"postgres: does not answer a query: {words}")
         else:
             problems += slot_problems(database)
@@ -149,12 +144,16 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
             silence = found
             problems.append(f"{asked} does not answer: {found}")
 
-    certificates = tuple(certificates_of(outputs))
-    problems += [
-        f"certificate {certificate.name} ends in {certificate.days} days: ./grocery up renews it"
-        for certificate in certificates
-        if certificate.days < CERTIFICATE_DAYS_WARNED
-    ]
+    listed = {certificate.name: certificate for certificate in certificates.known(outputs)}
+    if url and (served := certificates.served(stack, str(url))):
+        listed[served.name] = served
+    renewal = None
+    if any(service.workload == "acme" and service.running for service in services):
+        try:
+            renewal = certificates.renewal(run_inside(api, stack.name, "acme", ["cat", "/tmp/status.json"]))  # noqa: S108
+        except (Silent, ValueError) as words:
+            problems.append(f"acme: does not say how it gets on: {words}")
+    problems += certificates.problems(stack, tuple(listed.values()), renewal)
     disk = disk_now(stack, api)
     if disk and disk.free_bytes < FREE_SPACE_WARNED * disk.total_bytes:
         problems.append(f"the disk of {disk.path} has {disk.free_bytes / GIB:.1f} GiB left")
@@ -165,7 +164,8 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
         url_answers=bool(url) and silence is None,
         services=services,
         database=database,
-        certificates=certificates,
+        certificates=tuple(listed[name] for name in sorted(listed)),
+        renewal=renewal,
         disk=disk,
         problems=tuple(problems),
     )
@@ -234,12 +234,12 @@ def _container_health(api: Api, task: Mapping[str, Any]) -> str:
     return str((state.get("Health") or {}).get("Status", "healthy"))
 
 
-class DatabaseSilent(Exception):
-    """The database's own words, or what kept it from being asked."""
+class Silent(Exception):
+    """A service's own words, or what kept it from being asked."""
 
 
 def database_now(api: Api, stack: str) -> Database:
-    """Asks PostgreSQL over its own socket, inside its container. Raises DatabaseSilent."""
+    """Asks PostgreSQL over its own socket, inside its container. Raises Silent."""
     # Its socket is on a tmpfs of its own; Debian's psql would look under /var/run.
     where = ["-h", "/run/postgresql", "-U", "postgres", "-d", "grocery"]
     command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *where, "-c", DATABASE_QUESTION]
@@ -248,14 +248,14 @@ def database_now(api: Api, stack: str) -> Database:
 
 
 def run_inside(api: Api, stack: str, workload: str, command: list[str]) -> str:
-    """Runs a program in the workload's running container; returns its stdout. Raises DatabaseSilent with its stderr."""
+    """Runs a program in the workload's running container; returns its stdout. Raises Silent with its stderr."""
     labels = [f"{engine_host.STACK_LABEL}={stack}", f"{WORKLOAD_LABEL}={workload}"]
     containers = api.containers(filters={"label": labels, "status": "running"})
     if not containers:
-        raise DatabaseSilent(f"no container of {workload} runs on this node")
+        raise Silent(f"no container of {workload} runs on this node")
     code, out, err = engine_host.execute(api, str(containers[0]["Id"]), command)
     if code != 0:
-        raise DatabaseSilent((err or out).strip())
+        raise Silent((err or out).strip())
     return out
 
 
@@ -275,25 +275,17 @@ def slot_problems(database: Database) -> list[str]:
 
 
 def https_problem(stack: Stack, url: str) -> str | None:
-    """None when the edge answers over HTTPS with a certificate that holds; what is wrong otherwise."""
+    """None when the edge answers over HTTPS; what is wrong otherwise.
+
+    The stack's own certificate has to hold. Whether one that others issued is trusted depends on where one stands.
+    """
+    own = stack.settings.edge.certificate.kind == "stack"
+    context = certificates.trust(stack) if own else certificates.accept_any()
     try:
-        context = ssl.create_default_context(cafile=str(stack.ca_file) if stack.ca_file.exists() else None)
         answer = httpx.get(url, verify=context, timeout=5, trust_env=False)
     except (httpx.HTTPError, OSError) as error:
         return str(error) or type(error).__name__
     return None if answer.is_success else f"it answers {answer.status_code}"
-
-
-def certificates_of(outputs: Mapping[str, object]) -> list[Certificate]:
-    listed = outputs.get("certificates")
-    if not isinstance(listed, Mapping):
-        return []
-    now = datetime.now(UTC)
-    return [
-        Certificate(name=str(name), not_after=not_after, days=(datetime.fromisoformat(not_after) - now).days)
-        for name, entry in sorted(listed.items())
-        if (not_after := str(entry["not_after"]))
-    ]
 
 
 def disk_now(stack: Stack, api: Api) -> Disk | None:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import engine_host, terminal
+from cli.certificates import Certificate
 from cli.engines import engine_of
 from cli.errors import ExitCode
 from cli.health import GIB, Database, Health, Service, examine
@@ -54,7 +55,9 @@ def _show(found: Health) -> None:
     if found.database:
         _add_database(facts, found.database)
     for certificate in found.certificates:
-        facts.add_row(f"certificate {certificate.name}", f"{certificate.days} days left")
+        facts.add_row(f"certificate {certificate.name}", escape(_left(certificate)))
+    if found.renewal and found.renewal.due:
+        facts.add_row("renewal due", found.renewal.due)
     if found.disk:
         facts.add_row(
             "disk",
@@ -67,6 +70,12 @@ def _show(found: Health) -> None:
         terminal.out.print("[bold green]✓[/] all is well")
     for problem in found.problems:
         terminal.out.print(f"[bold red]✗[/] {escape(problem)}", soft_wrap=True)
+
+
+def _left(certificate: Certificate) -> str:
+    issuer = f", issued by {certificate.issuer}" if certificate.issuer else ""
+    distrust = ", whom this machine does not trust" if certificate.trusted is False else ""
+    return f"{certificate.days} days left{issuer}{distrust}"
 
 
 def _add_database(facts: Table, database: Database) -> None:

@@ -100,7 +100,7 @@ def say_goodbye(stack: Stack, outputs: Mapping[str, object]) -> None:
     url = str(outputs.get("url", ""))
     option = "" if stack.name == LOCAL_STACK else f" -s {stack.name}"
     terminal.done(f"[bold]{escape(url)}[/] is up")
-    if stack.ca_file.exists():
+    if stack.settings.edge.certificate.kind == "stack" and stack.ca_file.exists():
         certificate = stack.ca_file.relative_to(stack.root)
         name = f"grocery-{stack.name}"
         terminal.say(

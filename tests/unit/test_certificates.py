@@ -4,7 +4,9 @@ refused, and when an issued one is renewed."""
 from __future__ import annotations
 
 import datetime as dt
+import json
 import subprocess
+from pathlib import Path
 
 import pulumi
 import pytest
@@ -13,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cli.certificates import Certificate, problems, renewal
+from cli.stack import Stack, open_stack
 from rendering.certificates import faults
 from tests.unit.recording import DOCKER_CONFIG, ROOT, Recording, Registration, Secret, decoded, record
 
@@ -265,3 +269,55 @@ def test_without_a_certificate_failures_are_spaced_all_the_same() -> None:
     now = 1_800_000_000
     assert 0 < decide("next_look", now, 0, 0, 1, 999) - now <= 75
     assert decide("next_look", now, 0, 0, 9, 999) - now > 3600
+
+
+# --- what `status` says of them ---
+
+
+def stack_with(folder: Path, certificate: dict[str, str]) -> Stack:
+    domain = "localhost" if certificate["kind"] == "stack" else "grocery.test"
+    settings = {"edge": {"domain": domain, "certificate": certificate}}
+    (folder / "Pulumi.local.yaml").write_text(json.dumps({"config": {"grocery:settings": settings}}))
+    return open_stack("local", folder)
+
+
+def ends_in(days: int) -> Certificate:
+    ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=days, hours=1)
+    return Certificate(name="edge", not_after=ends.isoformat(), days=days)
+
+
+FAILING = json.dumps(
+    {"not_after": 1_800_000_000, "due": 1_799_000_000, "failures": 3, "next": 1_799_100_000, "reason": "403 no"}
+)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "days", "said"),
+    [
+        ({"kind": "stack"}, 20, "ends in 20 days: ./grocery up renews it"),
+        ({"kind": "provided"}, 20, "ends in 20 days: ./grocery config secret set edge-certificate"),
+        (ACME, -1, "ended on "),
+    ],
+)
+def test_a_certificate_that_ends_soon_is_a_problem_with_its_cure(
+    tmp_path: Path, certificate: dict[str, str], days: int, said: str
+) -> None:
+    (problem,) = problems(stack_with(tmp_path, certificate), [ends_in(days)], None)
+    assert said in problem
+
+
+def test_a_short_certificate_that_is_renewed_in_time_is_no_problem(tmp_path: Path) -> None:
+    assert problems(stack_with(tmp_path, ACME), [ends_in(3)], None) == []
+    assert problems(stack_with(tmp_path, {"kind": "stack"}), [ends_in(22)], None) == []
+
+
+def test_a_renewal_that_fails_says_why_what_still_serves_and_when_it_goes_on(tmp_path: Path) -> None:
+    (problem,) = problems(stack_with(tmp_path, ACME), [ends_in(30)], renewal(FAILING))
+    assert "failed 3 times in a row: 403 no; what is served ends 2027-01-15" in problem
+    assert "the next attempt is at 2027-01-04" in problem
+
+
+def test_before_the_first_certificate_there_is_no_end_to_tell(tmp_path: Path) -> None:
+    told = renewal('{"not_after": 0, "due": 0, "failures": 0, "next": 0, "reason": ""}')
+    assert (told.not_after, told.due, told.reason) == (None, None, None)
+    assert problems(stack_with(tmp_path, ACME), [], told) == []
