@@ -5,9 +5,12 @@ import type { FastifyLoggerOptions, PinoLoggerOptions } from "fastify/types/logg
 import { Accounts } from "./accounts.ts";
 import type { Config } from "./config.ts";
 import { Database, isUnavailable } from "./database.ts";
+import { tidy } from "./housekeeping.ts";
 import { Outbox } from "./mail/outbox.ts";
 import { MailTokens } from "./mail/tokens.ts";
 import { Metrics } from "./metrics.ts";
+import { Devices } from "./push/devices.ts";
+import { startPush } from "./push/sender.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { Refusal } from "./refusal.ts";
 import { accountRoutes } from "./routes/account.ts";
@@ -15,6 +18,7 @@ import { authRoutes } from "./routes/auth.ts";
 import { configRoutes } from "./routes/config.ts";
 import { guard } from "./routes/guard.ts";
 import { operationRoutes } from "./routes/operations.ts";
+import { pushRoutes } from "./routes/push.ts";
 import { zeroRoutes } from "./routes/zero.ts";
 import { Sessions } from "./sessions.ts";
 import { Throttle, Throttled } from "./throttle.ts";
@@ -129,20 +133,23 @@ export async function buildServer(config: Config): Promise<Server> {
     guard(scope, config.allowedOrigins, rateLimit);
     authRoutes(scope, { config, accounts, sessions, throttle, tokens, visitors, metrics });
     accountRoutes(scope, { config, database, accounts, sessions, throttle, visitors, rateLimit });
+    pushRoutes(scope, { push: config.push, devices: new Devices(database), visitors, rateLimit });
   });
   await app.register(async (scope) => zeroRoutes(scope, { config, database, visitors }));
 
   // Mail that an earlier process left.
   outbox?.wake();
+  const push = config.push && startPush(config.push, { database, metrics, log: app.log });
 
   const sweep = setInterval(() => {
-    Promise.all([sessions.sweep(), throttle.sweep(), mailTokens.sweep()]).catch((error: unknown) =>
+    Promise.all([sessions.sweep(), throttle.sweep(), mailTokens.sweep(), tidy(database)]).catch((error: unknown) =>
       app.log.warn({ err: error }, "old sessions could not be removed; trying again later"),
     );
   }, SWEEP_INTERVAL_MS).unref();
   app.addHook("onClose", async () => {
     clearInterval(sweep);
     await outbox?.stop();
+    await push?.stop();
     await database.close();
   });
 
