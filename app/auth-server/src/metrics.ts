@@ -36,6 +36,7 @@ export class Metrics {
   readonly registry = new Registry();
   readonly logins: Counter<"result">;
   readonly emails: Counter<"result">;
+  readonly errorReports: Counter<"result">;
   /** Kinds are the codes of refusals: as many as the source names. */
   readonly errors: Counter<"kind">;
   readonly #requests: Histogram<"method" | "route" | "status">;
@@ -61,6 +62,12 @@ export class Metrics {
     this.emails = new Counter({
       name: "emails_total",
       help: "Mails by result: sent, retried, failed, or dropped because there was nobody to tell anything.",
+      labelNames: ["result"],
+      registers,
+    });
+    this.errorReports = new Counter({
+      name: "error_reports_total",
+      help: "Reports to the error tracker by result: sent, failed, or dropped because there were too many.",
       labelNames: ["result"],
       registers,
     });

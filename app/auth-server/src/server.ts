@@ -13,9 +13,11 @@ import { Devices } from "./push/devices.ts";
 import { startPush } from "./push/sender.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { Refusal } from "./refusal.ts";
+import { Reporter } from "./reporting/reporter.ts";
 import { accountRoutes } from "./routes/account.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { configRoutes } from "./routes/config.ts";
+import { errorRoutes } from "./routes/errors.ts";
 import { guard } from "./routes/guard.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { pushRoutes } from "./routes/push.ts";
@@ -98,6 +100,8 @@ export async function buildServer(config: Config): Promise<Server> {
   const mailTokens = new MailTokens(database);
   const outbox = config.email && new Outbox({ config, database, tokens: mailTokens, throttle, metrics }, config.email, app.log);
   const accounts = new Accounts({ config, database, mailTokens, outbox });
+  const reporter =
+    config.ERROR_REPORTING_DSN && new Reporter(config.ERROR_REPORTING_DSN, { config, metrics }, app.log);
   const rateLimit = new RateLimit(config.RATE_LIMIT_WINDOW_MS, config.RATE_LIMIT_MAX_REQUESTS);
   const state = { draining: false };
 
@@ -118,6 +122,7 @@ export async function buildServer(config: Config): Promise<Server> {
     const refusal = asRefusal(error);
     if (refusal.status >= 500)
       request.log[refusal.status === 503 ? "warn" : "error"]({ err: error }, "request failed");
+    if (refusal.status === 500) reporter?.error(error, request.routeOptions.url ?? "unmatched", request.id);
     metrics.errors.inc({ kind: refusal.code });
     if (refusal.retryAfterSeconds !== undefined) void reply.header("retry-after", refusal.retryAfterSeconds);
     return reply.code(refusal.status).send({ error: { code: refusal.code, message: refusal.message } });
@@ -134,6 +139,7 @@ export async function buildServer(config: Config): Promise<Server> {
     authRoutes(scope, { config, accounts, sessions, throttle, tokens, visitors, metrics });
     accountRoutes(scope, { config, database, accounts, sessions, throttle, visitors, rateLimit });
     pushRoutes(scope, { push: config.push, devices: new Devices(database), visitors, rateLimit });
+    errorRoutes(scope, reporter);
   });
   await app.register(async (scope) => zeroRoutes(scope, { config, database, visitors }));
 
@@ -150,6 +156,7 @@ export async function buildServer(config: Config): Promise<Server> {
     clearInterval(sweep);
     await outbox?.stop();
     await push?.stop();
+    await reporter?.stop();
     await database.close();
   });
 

@@ -108,10 +108,6 @@ export class Sessions {
     }));
   }
 
-  async isAlive(sid: string): Promise<boolean> {
-    return (await this.use(sid)) !== undefined;
-  }
-
   async close(sid: string): Promise<void> {
     await this.#database.rows("UPDATE auth.session SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1", [sid]);
   }

@@ -37,4 +37,45 @@ describe("settings", () => {
       new Set(["https://a.test"]),
     );
   });
+
+  it("sends mail where a server is named, with a password only where there is a name, and never that in the clear", () => {
+    expect(load({}).email).toBeUndefined();
+    const mail = { SMTP_HOST: "smtp.example.org", EMAIL_FROM: "Us <us@example.org>" };
+    expect(load(mail).email).toEqual({
+      host: "smtp.example.org",
+      port: 587,
+      security: "starttls",
+      credentials: undefined,
+      from: "Us <us@example.org>",
+    });
+    expect(load({ ...mail, SMTP_USERNAME: "us", SMTP_PASSWORD: "it" }).email?.credentials).toEqual({ username: "us", password: "it" });
+    expect(() => load({ ...mail, SMTP_USERNAME: "us" })).toThrow(/SMTP_PASSWORD: is missing/);
+    expect(() => load({ ...mail, SMTP_USERNAME: "us", SMTP_PASSWORD: "it", SMTP_SECURITY: "none" })).toThrow(/SMTP_SECURITY/);
+  });
+
+  it("links to the page by CLIENT_URL, or by what else names its origin", () => {
+    expect(load({}).pageOrigin).toBe(environment["CORS_ORIGIN"]);
+    expect(load({ CLIENT_URL: "https://groceries.example.org/" }).pageOrigin).toBe("https://groceries.example.org");
+  });
+
+  it("takes an error tracker's address apart, and refuses what is none without repeating it", () => {
+    expect(load({ ERROR_REPORTING_DSN: "https://key@errors.example.org/base/7" }).ERROR_REPORTING_DSN).toEqual({
+      endpoint: "https://errors.example.org/base/api/7/envelope/",
+      key: "key",
+    });
+    for (const wrong of ["https://errors.example.org/7", "https://key@errors.example.org/", "ftp://key@x/7", "nonsense-key"])
+      expect(() => load({ ERROR_REPORTING_DSN: wrong })).toThrow(/^ERROR_REPORTING_DSN: expected a DSN such as https:\/\/key@errors/);
+  });
+
+  it("pushes to named services only, and not at all without a key pair", () => {
+    expect(load({}).push).toBeUndefined();
+    const keys = { VAPID_PUBLIC_KEY: "p".repeat(87), VAPID_PRIVATE_KEY: "s".repeat(43), VAPID_SUBJECT: "mailto:us@example.org" };
+    expect(load(keys).push?.services).toContainEqual({ suffix: ".push.apple.com" });
+    expect(load({ ...keys, PUSH_SERVICES: "http://172.18.0.1:8000, https://*.push.test" }).push?.services).toEqual([
+      { origin: "http://172.18.0.1:8000" },
+      { suffix: ".push.test" },
+    ]);
+    for (const wrong of ["http://*.push.test", "https://push.test/path", "push.test", "https://*"])
+      expect(() => load({ ...keys, PUSH_SERVICES: wrong }), wrong).toThrow(/PUSH_SERVICES/);
+  });
 });

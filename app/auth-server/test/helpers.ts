@@ -27,6 +27,9 @@ export const environment: Record<string, string> = {
   BCRYPT_ROUNDS: "4",
   TRUST_PROXY: "true",
   DRAIN_SECONDS: "0",
+  // Everyone in these tests comes from one address.
+  REGISTRATIONS_PER_ADDRESS: "100000",
+  MAIL_REQUESTS_PER_ADDRESS: "100000",
 };
 
 export function startServer(changes: Record<string, string> = {}): Promise<Server> {
@@ -37,13 +40,40 @@ let counter = 0;
 /** An address nobody has used, in this test run. */
 export const freshEmail = () => `someone-${process.pid}-${(counter += 1)}@example.org`;
 
-export const write = (
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** A request as the page sends it. */
+export const send = (
   server: Server,
+  method: Method,
   path: string,
-  body: object,
+  body: object = {},
   headers: Record<string, string> = {},
 ): Promise<LightMyRequestResponse> =>
-  server.app.inject({ method: "POST", url: path, headers: { origin: ORIGIN, ...headers }, payload: body });
+  server.app.inject({
+    method,
+    url: path,
+    headers: { ...(method === "GET" ? {} : { origin: ORIGIN }), ...headers },
+    ...(method === "GET" ? {} : { payload: body }),
+  });
+
+export const write = (server: Server, path: string, body: object, headers: Record<string, string> = {}) =>
+  send(server, "POST", path, body, headers);
+
+/** Every route of the server, as "GET /api/account". */
+export function routesOf(server: Server): string[] {
+  const path: string[] = [];
+  return server.app
+    .printRoutes({ commonPrefix: false })
+    .split("\n")
+    .flatMap((line) => {
+      const [, indent = "", part = "", methods] = /^([│ ]*)[├└]── (\S*)(?: \(([A-Z, ]+)\))?/.exec(line) ?? [];
+      path.length = indent.length / 4;
+      path.push(part);
+      const found = (methods ?? "").split(", ").filter((method) => method !== "" && method !== "HEAD");
+      return found.map((method) => `${method} ${path.join("")}`);
+    });
+}
 
 /** The cookies an answer sets, as the header a browser sends back. */
 export const cookieHeader = (response: LightMyRequestResponse): string =>

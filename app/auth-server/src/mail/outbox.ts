@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from "fastify";
-import { createTransport, type Transporter } from "nodemailer";
+import type { Transporter } from "nodemailer";
 import type { PoolClient } from "pg";
 import type { Config, EmailConfig } from "../config.ts";
 import type { Database } from "../database.ts";
@@ -8,6 +8,7 @@ import { Poller } from "../poller.ts";
 import type { Throttle } from "../throttle.ts";
 import { message, type MailText } from "./messages.ts";
 import type { MailTokens } from "./tokens.ts";
+import { transportFor } from "./transport.ts";
 
 export type MailKind = "registered" | "verify" | "reset" | "password-changed";
 
@@ -145,27 +146,13 @@ export class Outbox {
   }
 }
 
-function transportFor(email: EmailConfig): Transporter {
-  return createTransport({
-    host: email.host,
-    port: email.port,
-    secure: email.security === "tls",
-    requireTLS: email.security === "starttls",
-    ignoreTLS: email.security === "none",
-    tls: { minVersion: "TLSv1.2" },
-    ...(email.credentials ? { auth: { user: email.credentials.username, pass: email.credentials.password } } : {}),
-    connectionTimeout: 10_000,
-    greetingTimeout: 10_000,
-    socketTimeout: 30_000,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
-}
-
-/** Whether the mail server said that trying the same again is pointless. A refused login may be put right. */
+/**
+ * Whether the mail server refused this mail or its recipient for good. A refused login or a missing STARTTLS says
+ * nothing about the mail and may be put right.
+ */
 function isPermanent(error: unknown): boolean {
-  if (!(error instanceof Error) || !("responseCode" in error) || typeof error.responseCode !== "number") return false;
-  return error.responseCode >= 500 && (!("code" in error) || error.code !== "EAUTH");
+  if (!(error instanceof Error) || !("responseCode" in error) || !("code" in error)) return false;
+  return Number(error.responseCode) >= 500 && (error.code === "EENVELOPE" || error.code === "EMESSAGE");
 }
 
 /** The error with what the server answered left out: it likes to repeat the address it was given. */
