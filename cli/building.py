@@ -24,7 +24,7 @@ class BuildFailed(GroceryError):
 def missing(root: Path, host: str) -> list[str]:
     """The images to build on the engine at `host`, those they stand on included."""
     try:
-        return images.missing(_docker(host), images.inputs(root))
+        return images.missing(docker_on(host), images.inputs(root))
     except images.ImageError as error:
         raise _translated(error) from error
 
@@ -44,7 +44,7 @@ def build(root: Path, host: str, *, fresh: bool = False) -> images.BuildReport:
     """Builds what is missing and writes `.local/images.json`; with `fresh` everything anew."""
     (root / ".local").mkdir(mode=0o700, exist_ok=True)
     try:
-        return images.build(root, console=terminal.err, docker=_docker(host), fresh=fresh)
+        return images.build(root, console=terminal.err, docker=docker_on(host), fresh=fresh)
     except images.ImageError as error:
         raise _translated(error) from error
 
@@ -58,7 +58,8 @@ def _registry_answers() -> bool:
     return True
 
 
-def _docker(host: str) -> images.Docker:
+def docker_on(host: str) -> images.Docker:
+    """A client that can build on the engine at `host`. Raises ImageError."""
     # The docker command has to mean the stack's engine, whatever this shell's own default is.
     os.environ["DOCKER_HOST"] = host
     os.environ.pop("DOCKER_CONTEXT", None)

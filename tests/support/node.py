@@ -42,12 +42,12 @@ def run(
     )
 
 
-def packages() -> Path:
-    """The folder node_modules with the packages of the lock file, installed once for each lock file.
+def packages(listed: Path = PACKAGES) -> Path:
+    """The folder node_modules with the packages of the lock file in `listed`, installed once for each lock file.
 
     It lies in the virtual environment, beside the Python packages it is one of a kind with.
     """
-    files = [PACKAGES / name for name in ("package.json", "package-lock.json")]
+    files = [listed / name for name in ("package.json", "package-lock.json")]
     identity = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     home = Path(sys.prefix) / "node-packages"
     ready = home / identity
