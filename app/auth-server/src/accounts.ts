@@ -36,12 +36,13 @@ export class Accounts {
     const passwordHash = await this.#hash(password);
     await this.#database.transaction(async (client) => {
       const id = randomUUID();
-      await client.query("INSERT INTO public.profile (id, name) VALUES ($1, $2)", [id, name]);
-      const made = await client.query(
-        "INSERT INTO auth.account (id, email, password_hash) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
-        [id, email, passwordHash],
+      // One statement, the same one whether the address is taken; then it makes nothing.
+      await client.query(
+        `WITH made AS (
+           INSERT INTO auth.account (id, email, password_hash) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING RETURNING id
+         ) INSERT INTO public.profile (id, name) SELECT id, $4 FROM made`,
+        [id, email, passwordHash, name],
       );
-      if (made.rowCount === 0) await client.query("DELETE FROM public.profile WHERE id = $1", [id]);
       await this.#outbox?.add(client, "registered", email, id);
     });
     this.#outbox?.wake();
