@@ -41,8 +41,8 @@ export function createStore(user: User) {
     const options: ZeroOptions<Schema, undefined, Context> = {
       cacheURL: `${location.origin}/zero`,
       userID: user.id,
-      // An address that is not verified is nobody's: invitations to it are not theirs yet.
-      context: { userId: user.id, email: user.emailVerified === false ? "" : user.email },
+      // Whether invitations to this address are theirs yet is for the server to say, which may ask for a proof or not.
+      context: { userId: user.id, email: user.email },
       schema,
       mutators,
       batchViewUpdates: batch,
