@@ -1,14 +1,16 @@
 /** The built bundle as its own process, the way an image starts it. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { environment, freshEmail, ORIGIN, PASSWORD, ZERO_KEY } from "./helpers.ts";
+import { environment, freshEmail, ORIGIN, PASSWORD, postgres, ZERO_KEY } from "./helpers.ts";
+import { MailServer } from "./mail-server.ts";
 
 const SECRETS = ["DB_PASSWORD", "JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET", "ZERO_AUTH_SECRET"] as const;
+const MAIL_PASSWORD = "the password of the mail account";
 const bundle = new URL("../dist/server.mjs", import.meta.url).pathname;
 
 type Process = { readonly child: ChildProcess; readonly port: number; output(): string; exited: Promise<number | null> };
@@ -29,10 +31,12 @@ function freePort(): Promise<number> {
   });
 }
 
-async function start(changes: Record<string, string> = {}): Promise<Process> {
+/** files: more secrets, as files. */
+async function start(changes: Record<string, string> = {}, files: Record<string, string> = {}): Promise<Process> {
   const folder = mkdtempSync(join(tmpdir(), "grocery-run-"));
   folders.push(folder);
-  for (const name of SECRETS) writeFileSync(join(folder, name), environment[name] ?? "", { mode: 0o600 });
+  const secrets = { ...Object.fromEntries(SECRETS.map((name) => [name, environment[name] ?? ""])), ...files };
+  for (const [name, value] of Object.entries(secrets)) writeFileSync(join(folder, name), value, { mode: 0o600 });
   const plain = Object.entries(environment).filter(([name]) => !SECRETS.some((secret) => secret === name));
   const port = await freePort();
   const env = { ...Object.fromEntries(plain), PORT: String(port), SECRETS_DIRECTORY: folder, LOG_LEVEL: "debug", ...changes };
@@ -113,6 +117,38 @@ describe("the server process", () => {
     expect(Date.now() - stopped, "milliseconds from SIGTERM to the end").toBeGreaterThanOrEqual(1000);
   });
 
+  it("sends its mail over TLS with the password of a file, to a server that an authority it believes vouches for", async () => {
+    const logins: unknown[] = [];
+    const mail = await MailServer.start({
+      authOptional: false,
+      disabledCommands: [],
+      key: readFileSync(join(postgres.directory, "server.key")),
+      cert: readFileSync(join(postgres.directory, "server.crt")),
+      onAuth: ({ username, password }, { secure }, callback) => {
+        logins.push({ username, password, secure });
+        callback(null, { user: username ?? "" });
+      },
+    });
+    try {
+      const settings = { ...mail.settings, SMTP_SECURITY: "starttls", SMTP_USERNAME: "grocery" };
+      const { port, child, output, exited } = await start(settings, { SMTP_PASSWORD: `${MAIL_PASSWORD}\n` });
+      await healthy(port);
+      const email = freshEmail();
+      await ask(port, "/api/auth/register", { email, password: PASSWORD, name: "N" });
+      await expect.poll(() => mail.to(email).length, { timeout: 10_000 }).toBe(1);
+      expect(logins).toEqual([{ username: "grocery", password: MAIL_PASSWORD, secure: true }]);
+      const token = /#([\w-]{43})$/m.exec(mail.to(email)[0]?.text ?? "")?.[1] ?? "no token";
+      await ask(port, "/api/auth/verify-email", { token });
+      await expect.poll(output, { timeout: 10_000 }).toContain('"msg":"mail sent"');
+      child.kill("SIGTERM");
+      expect(await exited).toBe(0);
+      for (const unwanted of [email, token, MAIL_PASSWORD])
+        expect(output(), `the log contains ${unwanted}`).not.toContain(unwanted);
+    } finally {
+      await mail.stop();
+    }
+  });
+
   it("exits 2 with every missing setting named when it cannot start", async () => {
     const { output, exited } = await start({ DB_HOST: "", CORS_ORIGIN: "" });
     expect(await exited).toBe(2);
@@ -125,7 +161,10 @@ describe("the server process", () => {
     await ask(port, "/api/auth/session");
     await ask(port, "/secret/path/of/somebody");
     const { body } = await ask(port, "/metrics");
-    expect(body).toMatch(/auth_server_build_info\{version="\d+\.\d+\.\d+"\} 1/);
+    expect(body).toMatch(/^build_info\{version="\d+\.\d+\.\d+"\} 1/m);
+    expect(body).toMatch(/^active_users \d+$/m);
+    expect(body).toContain('http_errors_total{kind="not_found"} 1');
+    expect(body).toMatch(/db_pool_connections\{state="total"\} [1-5]$/m);
     expect(body).toContain('http_request_duration_seconds_count{method="GET",route="/api/auth/session",status="200"} 1');
     expect(body).toContain('route="unmatched",status="404"');
     expect(body, "paths would be without bound").not.toContain("/secret/path");
