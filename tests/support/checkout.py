@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,9 @@ class Run:
 class Checkout:
     """A stack in a copied tree. `settings` are written to its stack file; `host` is the engine it runs on."""
 
+    place: Sequence[str] = ()
+    """The command that puts `./grocery` where the stack's name has an address; none for localhost."""
+
     def __init__(self, root: Path, *, stack: str, host: str, settings: Mapping[str, object]) -> None:
         self.root = root
         self.stack = stack
@@ -103,7 +106,8 @@ class Checkout:
     @property
     def url(self) -> str:
         edge = _group(self.settings, "edge")
-        return f"https://{edge.get('domain', 'localhost')}:{edge.get('https_port', 8443)}"
+        port = edge.get("https_port", 8443)
+        return f"https://{edge.get('domain', 'localhost')}" + ("" if port == 443 else f":{port}")
 
     def write_settings(self, settings: Mapping[str, object]) -> None:
         """Replaces the whole stack file (JSON is YAML)."""
@@ -122,7 +126,7 @@ class Checkout:
         if arguments and arguments[0] not in ("test", "bench", "--help"):
             command += ["--stack", self.stack]
         return subprocess.Popen(
-            command,
+            [*self.place, *command],
             cwd=self.root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

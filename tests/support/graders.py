@@ -7,19 +7,16 @@ Those of npm (tests/graders/npm) run on this machine, in a mount namespace in wh
 
 from __future__ import annotations
 
-import hashlib
-import io
-import os
 import subprocess
-import tarfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli import building, images
+from cli import images
 from tests.support import node
 from tests.support.checkout import ROOT, Run
+from tests.support.images import build
 
 FOLDER = ROOT / "tests" / "graders"
 LOOPBACK = "127.0.0.1"
@@ -55,11 +52,15 @@ class Graders:
         return finish(self.start(*command, files=files, folder=folder), expect=expect)
 
 
-def run_named(domain: str, *command: str, env: Mapping[str, str] | None = None, expect: int | None = 0) -> Run:
-    """Runs a program of this machine, with the pinned Node, for which `domain` is at 127.0.0.1. Needs root for that."""
+def named(domain: str) -> list[str]:
+    """The command that starts another one where `domain` is at 127.0.0.1. Needs root for that."""
     hosts = f"127.0.0.1 localhost\n::1 localhost\n{LOOPBACK} {domain}\n"
-    place = ["unshare", "--mount", "--propagation", "private", "sh", "-c", WITH_NAMES, hosts]
-    return finish(_start([*place, *command], {**node.environment(), **(env or {})}), expect=expect)
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", WITH_NAMES, hosts]
+
+
+def run_named(domain: str, *command: str, env: Mapping[str, str] | None = None, expect: int | None = 0) -> Run:
+    """Runs a program of this machine, with the pinned Node, for which `domain` is at 127.0.0.1."""
+    return finish(_start([*named(domain), *command], {**node.environment(), **(env or {})}), expect=expect)
 
 
 def finish(process: subprocess.Popen[str], *, expect: int | None = 0) -> Run:
@@ -77,23 +78,7 @@ def finish(process: subprocess.Popen[str], *, expect: int | None = 0) -> Run:
 
 def make_image(root: Path, host: str) -> str:
     """The name of the graders' image on the engine, built when it is not there. The base must be, as after a build."""
-    base = images.tag("base", images.inputs(root)["base"].digest)
-    context = _archive(FOLDER / "image")
-    name = images.tag("graders", hashlib.sha256(context + base.encode()).hexdigest())
-    docker = building.docker_on(host)
-    if name in docker.inspect([name]):
-        return name
-    command = [docker.path, "build", "--tag", name, "--build-arg", f"BASE={base}"]
-    for variable in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
-        command += ["--build-arg", variable] if variable in os.environ else []
-    authority = os.environ.get("NODE_EXTRA_CA_CERTS") or os.environ.get("SSL_CERT_FILE")
-    command += ["--secret", f"id=ca,src={authority}"] if authority else []
-    built = subprocess.run(
-        [*command, "-"], input=context, env=dict(docker.environment), capture_output=True, check=False
-    )
-    said = (built.stdout + built.stderr).decode(errors="replace")
-    assert built.returncode == 0, f"the graders' image could not be built:\n{said[-4000:]}"
-    return name
+    return build(FOLDER / "image", "graders", root=root, host=host)
 
 
 def npm_packages() -> Path:
@@ -111,14 +96,3 @@ def _start(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[s
         text=True,
         errors="replace",
     )
-
-
-def _archive(folder: Path) -> bytes:
-    """The folder as the same bytes whoever checked it out and when."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in sorted(folder.iterdir()):
-            entry = tarfile.TarInfo(path.name)
-            entry.size = path.stat().st_size
-            archive.addfile(entry, io.BytesIO(path.read_bytes()))
-    return buffer.getvalue()
