@@ -25,6 +25,9 @@ export type Claim = {
   readonly attempts: number;
 };
 
+/** How many messages wait, and since how many seconds the one that is due longest has been due. */
+export type Backlog = { readonly depth: number; readonly oldestSeconds: number };
+
 type ClaimRow = {
   subscription_id: string;
   endpoint: string;
@@ -69,9 +72,9 @@ export class Queue {
           WHERE addition.list_id = due.list_id AND addition.actor_id = due.actor_id
          RETURNING addition.item_id, addition.list_id, addition.actor_id, addition.added_at
        ), made AS (
-         INSERT INTO push.event (list_id, actor_id, items, names)
+         INSERT INTO push.event (list_id, actor_id, items, names, created_at)
          SELECT settled.list_id, settled.actor_id, count(*),
-                (array_agg(item.name ORDER BY settled.added_at, item.id))[1:3]
+                (array_agg(item.name ORDER BY settled.added_at, item.id))[1:3], min(settled.added_at)
            FROM settled JOIN public.item ON item.id = settled.item_id
           GROUP BY settled.list_id, settled.actor_id
          RETURNING id, list_id, actor_id
@@ -155,8 +158,7 @@ export class Queue {
     await this.#database.rows("DELETE FROM push.subscription WHERE id = $1", [claim.subscription.id]);
   }
 
-  /** How many messages wait, and since how many seconds the one longest due does. */
-  async backlog(): Promise<{ depth: number; oldestSeconds: number }> {
+  async backlog(): Promise<Backlog> {
     const [row] = await this.#database.rows<{ depth: number; oldest: number }>(
       `SELECT count(*)::int AS depth,
               greatest(0, coalesce(extract(epoch FROM now() - min(due_at)), 0))::float8 AS oldest

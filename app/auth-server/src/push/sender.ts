@@ -8,7 +8,7 @@ import type { Metrics } from "../metrics.ts";
 import { Poller } from "../poller.ts";
 import { message } from "./message.ts";
 import { post, type Outcome } from "./post.ts";
-import { Queue, retryDelay, type Claim } from "./queue.ts";
+import { Queue, retryDelay, type Backlog, type Claim } from "./queue.ts";
 import { knownEndpoint } from "./services.ts";
 
 const POLL_MS = 2_000;
@@ -24,56 +24,72 @@ export type PushParts = {
   readonly log: FastifyBaseLogger;
 };
 
-/** Tells devices what others added to their lists, from now on until `stop` resolves. */
-export function startPush(config: PushConfig, { database, metrics, log }: PushParts): { stop(): Promise<void> } {
-  const queue = new Queue(database);
-  const pushes = new Counter({
-    name: "pushes_total",
-    help: "Push messages by result: sent, retried (to be sent again later), failed, or gone with their device.",
-    labelNames: ["result"],
-    registers: [metrics.registry],
-  });
-  measureBacklog(queue, database, metrics);
+/** Tells devices what others added to their lists. Any number of these may work on the same database. */
+export class Sender {
+  readonly #config: PushConfig;
+  readonly #queue: Queue;
+  readonly #pushes: Counter<"result">;
+  readonly #log: FastifyBaseLogger;
 
-  async function send(claim: Claim): Promise<void> {
-    const outcome = await attempt(config, claim);
-    const about = { service: new URL(claim.subscription.endpoint).host, subscription: claim.subscription.id, attempts: claim.attempts };
-    switch (outcome.result) {
-      case "sent":
-        await queue.finish(claim, "sent");
-        return void pushes.inc({ result: "sent" });
-      case "gone":
-        await queue.forget(claim);
-        log.info(about, "a push service no longer knows a device; forgotten");
-        return void pushes.inc({ result: "gone" });
-      case "refused": {
-        const again = await queue.putBack(claim, retryDelay(claim.attempts, outcome.retryAfterSeconds));
-        log.warn({ ...about, why: outcome.why }, `a push was not taken; ${again ? "trying again later" : "given up"}`);
-        return void pushes.inc({ result: again ? "retried" : "failed" });
-      }
-      case "rejected":
-        await queue.finish(claim, "failed");
-        log.error({ ...about, why: outcome.why }, "a push was rejected");
-        return void pushes.inc({ result: "failed" });
-      case "unknown":
-        await queue.finish(claim, "failed");
-        log.warn({ ...about, why: outcome.why }, "a push may have been delivered or not; it is not repeated");
-        return void pushes.inc({ result: "failed" });
-    }
+  constructor(config: PushConfig, { database, metrics, log }: PushParts) {
+    this.#config = config;
+    this.#queue = new Queue(database);
+    this.#log = log;
+    this.#pushes = new Counter({
+      name: "pushes_total",
+      help: "Push messages by result: sent, retried (to be sent again later), failed, or gone with their device.",
+      labelNames: ["result"],
+      registers: [metrics.registry],
+    });
+    measureBacklog(this.#queue, database, metrics);
   }
 
-  const poller = new Poller(
-    async () => {
-      await queue.settle(config.settleSeconds);
-      const { devices, claims } = await queue.claim(DEVICES_AT_ONCE);
-      const ends = await Promise.allSettled(claims.map(send));
-      for (const end of ends)
-        if (end.status === "rejected") log.warn({ err: end.reason as unknown }, "the end of a push could not be noted");
-      return devices === DEVICES_AT_ONCE;
-    },
-    POLL_MS,
-    log,
-  );
+  /** Sends what is due, to so many devices at most; whether there may be more. */
+  async turn(): Promise<boolean> {
+    await this.#queue.settle(this.#config.settleSeconds);
+    const { devices, claims } = await this.#queue.claim(DEVICES_AT_ONCE);
+    const ends = await Promise.allSettled(claims.map((claim) => this.#send(claim)));
+    for (const end of ends)
+      if (end.status === "rejected")
+        this.#log.warn({ err: end.reason as unknown }, "the end of a push could not be noted; it is not repeated");
+    return devices === DEVICES_AT_ONCE;
+  }
+
+  async #send(claim: Claim): Promise<void> {
+    const { subscription, attempts } = claim;
+    const outcome = await attempt(this.#config, claim);
+    // Neither the endpoint nor the names of items: whoever has the one can send there, the others are private.
+    const about = { service: new URL(subscription.endpoint).host, subscription: subscription.id, attempts };
+    const count = (result: string) => this.#pushes.inc({ result });
+    switch (outcome.result) {
+      case "sent":
+        await this.#queue.finish(claim, "sent");
+        return count("sent");
+      case "gone":
+        await this.#queue.forget(claim);
+        this.#log.info(about, "a push service no longer knows a device; forgotten");
+        return count("gone");
+      case "refused": {
+        const again = await this.#queue.putBack(claim, retryDelay(attempts, outcome.retryAfterSeconds));
+        this.#log.warn({ ...about, why: outcome.why }, `a push was not taken; ${again ? "trying again later" : "given up"}`);
+        return count(again ? "retried" : "failed");
+      }
+      case "rejected":
+        await this.#queue.finish(claim, "failed");
+        this.#log.error({ ...about, why: outcome.why }, "a push was rejected");
+        return count("failed");
+      case "unknown":
+        await this.#queue.finish(claim, "failed");
+        this.#log.warn({ ...about, why: outcome.why }, "a push may have been delivered or not; it is not repeated");
+        return count("failed");
+    }
+  }
+}
+
+/** Sends from now on until `stop` resolves. */
+export function startPush(config: PushConfig, parts: PushParts): { stop(): Promise<void> } {
+  const sender = new Sender(config, parts);
+  const poller = new Poller(() => sender.turn(), POLL_MS, parts.log);
   poller.wake();
   return { stop: () => poller.stop() };
 }
@@ -99,21 +115,22 @@ async function attempt(config: PushConfig, claim: Claim): Promise<Outcome> {
 }
 
 function measureBacklog(queue: Queue, database: Database, metrics: Metrics): void {
-  const oldest = new Gauge({
-    name: "push_oldest_seconds",
-    help: "For how long the push message that is due longest has been due.",
-    registers: [metrics.registry],
-  });
-  new Gauge({
-    name: "push_queue_depth",
-    help: "Push messages that wait, those held by quiet hours among them.",
-    registers: [metrics.registry],
-    async collect() {
-      if (!database.hasAnswered) return;
-      const backlog = await queue.backlog().catch(() => undefined);
-      if (!backlog) return;
-      this.set(backlog.depth);
-      oldest.set(backlog.oldestSeconds);
-    },
-  });
+  const gauge = (name: string, help: string, value: (backlog: Backlog) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [metrics.registry],
+      async collect() {
+        // Before the first answer of the database a scrape would only wait for it.
+        const backlog = database.hasAnswered ? await queue.backlog().catch(() => undefined) : undefined;
+        this.remove();
+        if (backlog) this.set(value(backlog));
+      },
+    });
+  gauge("push_queue_depth", "Push messages that wait, those held by quiet hours among them.", ({ depth }) => depth);
+  gauge(
+    "push_oldest_seconds",
+    "For how long the push message that is due longest has been due.",
+    ({ oldestSeconds }) => oldestSeconds,
+  );
 }
