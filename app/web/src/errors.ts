@@ -25,8 +25,8 @@ export function reportOf(thrown: unknown, path: string, release: string): Report
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   if (NO_FAULT.test(error.message) || error.name === "AbortError") return undefined;
   return {
-    message: impersonal(`${error.name}: ${error.message}`).slice(0, MAX_MESSAGE),
-    stack: impersonal(error.stack ?? "").slice(0, MAX_STACK),
+    message: impersonal(`${error.name}: ${error.message}`.slice(0, MAX_MESSAGE)),
+    stack: impersonal((error.stack ?? "").slice(0, MAX_STACK)),
     where: impersonal(path),
     release,
   };
