@@ -40,5 +40,9 @@ class Person:
     def get(self, path: str) -> httpx.Response:
         return self._client.get(path)
 
+    def send(self, method: str, path: str, **body: str) -> httpx.Response:
+        """A write as the page sends it."""
+        return self._client.request(method, path, json=body)
+
     def _post(self, action: str, **body: str) -> httpx.Response:
         return self._client.post(f"/api/auth/{action}", json=body)
