@@ -60,7 +60,12 @@ def named(domain: str) -> list[str]:
 
 def run_named(domain: str, *command: str, env: Mapping[str, str] | None = None, expect: int | None = 0) -> Run:
     """Runs a program of this machine, with the pinned Node, for which `domain` is at 127.0.0.1."""
-    return finish(_start([*named(domain), *command], {**node.environment(), **(env or {})}), expect=expect)
+    return run_here(*named(domain), *command, env=env, expect=expect)
+
+
+def run_here(*command: str, env: Mapping[str, str] | None = None, expect: int | None = 0) -> Run:
+    """Runs a program of this machine, with the pinned Node."""
+    return finish(_start(command, {**node.environment(), **(env or {})}), expect=expect)
 
 
 def finish(process: subprocess.Popen[str], *, expect: int | None = 0) -> Run:
