@@ -78,6 +78,10 @@ class Person:
         self.see("auth-submit").click()
         expect(self.see("user-name")).to_have_text(self.account.name, timeout=PATIENCE_MS)
 
+    def open_account(self) -> None:
+        self.see("account-open").click()
+        expect(self.see("account-email")).to_have_text(self.account.email, timeout=PATIENCE_MS)
+
     def expect_connection(self, state: str, *, timeout: int = PATIENCE_MS) -> None:
         expect(self.see("connection")).to_have_attribute("data-state", state, timeout=timeout)
 
@@ -135,6 +139,14 @@ class Person:
 
     def expect_item(self, name: str, *, checked: bool = False, timeout: int = PATIENCE_MS) -> None:
         expect(self.item(name)).to_have_attribute("data-checked", str(checked).lower(), timeout=timeout)
+
+    def check(self, name: str) -> None:
+        """Into the basket, or out of it."""
+        self.item(name).get_by_test_id("item-check").click()
+
+    def expect_order(self, *names: str) -> None:
+        """These items and no others, from top to bottom."""
+        expect(self.see("item-name")).to_have_text(list(names), timeout=PATIENCE_MS)
 
     def expect_no_item(self, name: str) -> None:
         expect(self.item(name)).to_have_count(0, timeout=PATIENCE_MS)

@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import cycle
+from typing import Any
 
 import pytest
+from docker import APIClient
 from playwright.sync_api import Browser, sync_playwright
 
 from cli.engine_host import Api
 from tests.conftest import MakeCheckout
 from tests.e2e.browsing import Join, Person, Sharing, come, launch, share_a_list
+from tests.e2e.public import door, public  # noqa: F401 - fixtures
 from tests.support.checkout import Checkout
+from tests.support.push import PushService
 
 # Tests ask more often than people; the limits are raised by configuration, nothing is exempt from them.
 UNLIMITED = {"rate": "10000r/s", "burst": 10000}
-SETTINGS = {
-    "auth_server": {"rate_limit_requests": 1_000_000},
+SETTINGS: Mapping[str, Any] = {
+    "auth_server": {
+        "rate_limit_requests": 1_000_000,
+        "extra_env": {"PUSH_SETTLE_SECONDS": "1", "REGISTRATIONS_PER_ADDRESS": "1000000"},
+    },
 }
 
 
 @pytest.fixture(scope="session")
-def running(make_checkout: MakeCheckout) -> Checkout:
+def way_out(docker_host: str) -> str:
+    """The address under which this process is reached by services that have a way out: the engine's end of it."""
+    with APIClient(base_url=docker_host, version="auto") as api:
+        [addresses] = api.inspect_network("docker_gwbridge")["IPAM"]["Config"]
+    return str(addresses["Gateway"])
+
+
+@pytest.fixture(scope="session")
+def push_service(way_out: str) -> Iterator[PushService]:
+    """Where the shared stack's server sends notifications."""
+    with PushService(way_out) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def running(make_checkout: MakeCheckout, push_service: PushService) -> Checkout:
     """A stack that is up, shared by every test of the session; each leaves it as it found it."""
     checkout = make_checkout(**SETTINGS)
-    checkout.configure(edge={"rate_limits": dict.fromkeys(("general", "api", "auth"), UNLIMITED)})
+    checkout.configure(
+        edge={"rate_limits": dict.fromkeys(("general", "api", "auth"), UNLIMITED)},
+        auth_server={"push_services": [push_service.url]},
+    )
     checkout.up()
     return checkout
 

@@ -63,17 +63,49 @@ def logs(checkout: Checkout, container_id: str) -> str:
     return said.decode(errors="replace")
 
 
-@contextmanager
-def derived(
-    checkout: Checkout, image: str, *, files: Mapping[str, str] | None = None, command: Sequence[str] | None = None
-) -> Iterator[str]:
-    """An image like `image` with more files, or another command; a release that went wrong. Its id."""
+def text_files(checkout: Checkout, image: str, folder: str) -> dict[str, str]:
+    """Path -> content of the files in a folder of an image, of those that are text."""
     with checkout.api() as api:
         draft = api.create_container(image)["Id"]
         try:
+            stream, _ = api.get_archive(draft, folder)
+            archive = io.BytesIO(b"".join(stream))
+        finally:
+            api.remove_container(draft, force=True)
+    found = {}
+    with tarfile.open(fileobj=archive) as opened:
+        for entry in opened:
+            content = opened.extractfile(entry)
+            with contextlib.suppress(UnicodeDecodeError):
+                if content:
+                    found[f"{folder.rpartition('/')[0]}/{entry.name}"] = content.read().decode()
+    return found
+
+
+@contextmanager
+def derived(
+    checkout: Checkout,
+    image: str,
+    *,
+    files: Mapping[str, str] | None = None,
+    without: Sequence[str] = (),
+    command: Sequence[str] | None = None,
+) -> Iterator[str]:
+    """An image like `image` with more files, without others, or with another command; a release of its own. Its id."""
+    with checkout.api() as api:
+        config = api.inspect_image(image)["Config"]
+        draft = api.create_container(image, ["rm", "-rf", *without], user="0", entrypoint="")["Id"]
+        try:
+            if without:
+                api.start(draft)
+                api.wait(draft)
             if files:
                 api.put_archive(draft, "/", _archive(files))
-            changes = [f"CMD {_exec_form(command)}"] if command else []
+            changes = [
+                f"CMD {_exec_form(command or config['Cmd'])}",
+                f"ENTRYPOINT {_exec_form(config['Entrypoint'] or [])}",
+                f"USER {config['User']}",
+            ]
             made = str(api.commit(draft, changes=changes)["Id"])
         finally:
             api.remove_container(draft, force=True)

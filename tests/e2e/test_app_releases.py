@@ -1,0 +1,100 @@
+"""A new release of the page, while people have the old one open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Frame, expect
+
+from tests.e2e import inside
+from tests.e2e.browsing import PATIENCE_MS, Person, Sharing, session
+from tests.support.checkout import Checkout
+from tests.support.looking import until
+
+ASSET = re.compile(r"assets/[\w.-]+\.(?:js|css)")
+LOOK_MS = 4_000
+"""For a loop of reloads to go round a few times."""
+
+
+@dataclass
+class Loads:
+    """How often a page was loaded since."""
+
+    count: int = 0
+    frames: list[str] = field(default_factory=list)
+
+    @staticmethod
+    def of(person: Person) -> Loads:
+        loads = Loads()
+
+        def navigated(frame: Frame) -> None:
+            if frame == person.page.main_frame:
+                loads.frames.append(frame.url)
+
+        person.page.on("domcontentloaded", lambda _: loads._loaded())
+        person.page.on("framenavigated", navigated)
+        return loads
+
+    def _loaded(self) -> None:
+        self.count += 1
+
+
+@pytest.fixture
+def restored(running: Checkout) -> Iterator[Checkout]:
+    before = running.file.read_text()
+    yield running
+    running.file.write_text(before)
+    running.up()
+
+
+def test_a_release_is_offered_to_open_pages_which_go_on_working_and_load_it_when_told_to(
+    restored: Checkout, sharing: Sharing
+) -> None:
+    ada, ben = sharing.ada, sharing.ben
+    image = str(inside.containers(restored, "frontend")[0]["Image"])
+    old = _assets(ada)
+    files = {f"/{path}": _renamed(text) for path, text in inside.text_files(restored, image, "/www").items()}
+    files = {_renamed(path): text for path, text in files.items()}
+    assert files.keys().isdisjoint({f"/www/{asset}" for asset in old}), "nothing of the old release is in the new one"
+    loads = {"Ada": Loads.of(ada), "Ben": Loads.of(ben)}
+    with inside.derived(restored, image, files=files, without=("/www/assets",)) as release:
+        restored.configure(frontend={"image": release})
+        restored.up()
+        for person in (ada, ben):
+            # As somebody does who comes back to a tab.
+            person.page.evaluate("dispatchEvent(new Event('focus'))")
+            expect(person.see("update-banner")).to_be_visible(timeout=PATIENCE_MS)
+        ada.page.wait_for_timeout(LOOK_MS)
+        assert {name: seen.count for name, seen in loads.items()} == {"Ada": 0, "Ben": 0}, "nobody's page was reloaded"
+
+        # The old pages work on: what they had not loaded yet is still there to be loaded.
+        ada.add("Milk")
+        ben.expect_item("Milk")
+        with session(restored) as client:
+            assert {asset: client.get(f"/{asset}").status_code for asset in old} == dict.fromkeys(old, 200)
+        ben.open_account()
+
+        ada.see("update-reload").click()
+        ada.expect_item("Milk")
+        expect(ada.see("update-banner")).to_have_count(0)
+        until(lambda: loads["Ada"].count == 1, "her page is loaded")
+        ada.page.wait_for_timeout(LOOK_MS)
+        assert loads["Ada"].count == 1, "once"
+        assert set(_assets(ada)).isdisjoint(old), "it is the new release"
+        ada.add("Bread")
+        ben.page.go_back()
+        ben.expect_item("Bread")
+        assert loads["Ben"].count == 0
+
+
+def _assets(person: Person) -> list[str]:
+    """What the page names, of scripts and styles."""
+    return sorted(set(ASSET.findall(person.page.evaluate("document.head.innerHTML"))))
+
+
+def _renamed(text: str) -> str:
+    """With every hashed name another one, as a build of other sources has them."""
+    return re.sub(r"\b([a-z-]+-)([\w-]{8})(\.(?:js|css)\b)", lambda found: f"{found[1]}R{found[2][:7]}{found[3]}", text)
