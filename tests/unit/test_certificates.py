@@ -234,7 +234,7 @@ def test_a_certificate_is_tried_for_many_times_before_it_ends(days: int) -> None
     longest = decide("pause_after", 100, days * DAY, 999)
     left = days * DAY - decide("due_at", 0, days * DAY)
     assert left / longest > 8, "an authority may be away for a while"
-    assert longest <= 7.5 * 3600
+    assert longest <= 1.25 * 3600, "nor does it take long to notice that it is back"
 
 
 def test_jitter_spreads_what_comes_at_once() -> None:
@@ -268,7 +268,7 @@ def test_without_a_certificate_failures_are_spaced_all_the_same() -> None:
     """The first certificate has no dates yet: 0 and 0."""
     now = 1_800_000_000
     assert 0 < decide("next_look", now, 0, 0, 1, 999) - now <= 75
-    assert decide("next_look", now, 0, 0, 9, 999) - now > 3600
+    assert decide("next_look", now, 0, 0, 9, 0) - now == 2700
 
 
 # --- what `status` says of them ---
