@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import os
 import secrets
 import time
@@ -40,8 +41,8 @@ class Certificates:
     key: str
 
 
-def make_certificates(name: str) -> Certificates:
-    """A fresh CA that vouches for `name`."""
+def make_certificates(name: str, *, days: int = 1) -> Certificates:
+    """A fresh CA that vouches for `name`, a host's name or its address."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"a lab's CA {secrets.token_hex(4)}")])
     now = dt.datetime.now(dt.UTC)
@@ -49,7 +50,7 @@ def make_certificates(name: str) -> Certificates:
     def certificate(subject: x509.Name, public: ec.EllipticCurvePublicKey, extension: x509.ExtensionType) -> str:
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
         builder = builder.serial_number(x509.random_serial_number()).add_extension(extension, critical=True)
-        builder = builder.not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(now + dt.timedelta(days=1))
+        builder = builder.not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(now + dt.timedelta(days=days))
         return builder.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
     return Certificates(
@@ -57,12 +58,19 @@ def make_certificates(name: str) -> Certificates:
         certificate=certificate(
             x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
             key.public_key(),
-            x509.SubjectAlternativeName([x509.DNSName(name)]),
+            x509.SubjectAlternativeName([_alternative(name)]),
         ),
         key=key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ).decode(),
     )
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 class Lab:
@@ -76,6 +84,12 @@ class Lab:
         self._volumes: set[str] = set()
         self._containers: list[Container] = []
         self._network = client.networks.create(self._prefix, internal=True)
+        self._network.reload()
+
+    @property
+    def subnet(self) -> str:
+        """The network's addresses ("172.20.0.0/16"), whoever runs the test among them."""
+        return str(self._network.attrs["IPAM"]["Config"][0]["Subnet"])
 
     def close(self) -> None:
         for container in self._containers:
@@ -95,7 +109,7 @@ class Lab:
         command: Sequence[str] = (),
         entrypoint: Sequence[str] | None = None,
         env: Mapping[str, str] | None = None,
-        files: Mapping[str, str] | None = None,
+        files: Mapping[str, str | bytes] | None = None,
         volumes: Mapping[str, str] | None = None,
         tmpfs: Sequence[str] = (),
     ) -> Container:
@@ -108,7 +122,7 @@ class Lab:
         binds: list[str] = []
         for number, (path, content) in enumerate((files or {}).items()):
             source = place / str(number)
-            source.write_text(content)
+            source.write_bytes(content if isinstance(content, bytes) else content.encode())
             source.chmod(0o500 if path.startswith("/usr/local/bin/") else 0o400)
             os.chown(source, UID, UID)
             binds.append(f"{source}:{path}:ro")

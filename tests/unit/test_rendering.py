@@ -387,7 +387,7 @@ def test_a_foreign_frontend_is_proxied_and_decides_on_its_own_caching() -> None:
     assert "server frontend:3000 resolve" in text
     assert "proxy_pass http://frontend;" in site(PROXIED)
     assert "/srv/web" not in text
-    assert 'default "";' in block(text, "map $upstream_addr $cache_control")
+    assert "default $cache_behind;" in block(text, "map $upstream_addr $cache_control")
     assert headers(site(PROXIED)) == headers(site(LOCAL)), "the security headers are the edge's all the same"
 
 
