@@ -63,4 +63,19 @@ describe("an amount by itself", () => {
     expect(amountOf({ quantity: "", unit: "kg" })).toBe("kg");
     expect(amountOf({ quantity: "", unit: "" })).toBe("");
   });
+
+  it.each([
+    ["3", "carton", "3 cartons"],
+    ["1", "carton", "1 carton"],
+    ["½", "carton", "½ carton"],
+    ["1/2", "carton", "1/2 carton"],
+    ["2-3", "bunch", "2-3 bunches"],
+    ["2", "box", "2 boxes"],
+    ["2", "loaf", "2 loaves"],
+    ["2", "dozen", "2 dozen"],
+    ["2", "tbsp", "2 tbsp"],
+    ["2", "Bund", "2 Bund"],
+  ])("%s of %s is %s", (quantity, unit, text) => {
+    expect(amountOf({ quantity, unit })).toBe(text);
+  });
 });

@@ -101,6 +101,15 @@ export function parseAmount(text: string): { readonly quantity: string; readonly
     : { quantity: tidy(text), unit: "" };
 }
 
-/** How an amount is shown: "2 kg", "2", "a few", or nothing. */
-export const amountOf = (item: { readonly quantity: string; readonly unit: string }): string =>
-  [item.quantity, item.unit].filter((part) => part !== "").join(" ");
+function plural(unit: string): string {
+  // Measures have none ("2 kg", "2 dozen"), and a unit of somebody's own is left as they wrote it.
+  if (!UNITS.has(unit) || /^(..?|tbsp|tsp|dozen)$/.test(unit)) return unit;
+  if (unit === "loaf") return "loaves";
+  return /(ch|x)$/.test(unit) ? `${unit}es` : `${unit}s`;
+}
+
+/** How an amount is shown: "2 kg", "3 cartons", "a few", or nothing. */
+export function amountOf({ quantity, unit }: { readonly quantity: string; readonly unit: string }): string {
+  const one = quantity === "" || /^(1|[½¼¾⅓⅔]|\d+\s*\/\s*\d+|0[.,]\d+)$/.test(quantity);
+  return [quantity, one ? unit : plural(unit)].filter((part) => part !== "").join(" ");
+}
