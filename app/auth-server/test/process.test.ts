@@ -6,8 +6,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { environment, freshEmail, ORIGIN, PASSWORD, postgres, ZERO_KEY } from "./helpers.ts";
+import { environment, freshEmail, ORIGIN, PASSWORD, postgres, somebody, startServer, ZERO_KEY } from "./helpers.ts";
 import { MailServer } from "./mail-server.ts";
+import { Browser, PushService, vapidKeys } from "./push-service.ts";
+import { zeroClient } from "./zero-client.ts";
 
 const SECRETS = ["DB_PASSWORD", "JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET", "ZERO_AUTH_SECRET"] as const;
 const MAIL_PASSWORD = "the password of the mail account";
@@ -146,6 +148,51 @@ describe("the server process", () => {
         expect(output(), `the log contains ${unwanted}`).not.toContain(unwanted);
     } finally {
       await mail.stop();
+    }
+  });
+
+  it("sends no push a second time after it was killed while sending, and goes on with the next", async () => {
+    const service = await PushService.start();
+    const server = await startServer();
+    try {
+      const { share, add } = zeroClient(() => server);
+      const [ada, ben] = [await somebody(server, "Ada"), await somebody(server, "Ben")];
+      const listId = await share("Saturday", ada, ben);
+      const phone = new Browser(service);
+      service.answer(phone, "hang");
+      const { publicKey, privateKey } = vapidKeys();
+      const settings = {
+        VAPID_PUBLIC_KEY: publicKey,
+        VAPID_SUBJECT: "mailto:someone@example.org",
+        PUSH_SERVICES: service.origin,
+        PUSH_SETTLE_SECONDS: "1",
+      };
+      const first = await start(settings, { VAPID_PRIVATE_KEY: `${privateKey}\n` });
+      await healthy(first.port);
+      const subscription = { endpoint: phone.endpoint, keys: phone.keys, label: "Phone" };
+      const answer = await ask(first.port, "/api/push/subscriptions", subscription, { cookie: ben.cookie });
+      expect(answer.status).toBe(201);
+      await add(ada, listId, "Milk");
+      await expect.poll(() => service.for(phone).length, { timeout: 10_000 }).toBe(1);
+      first.child.kill("SIGKILL");
+      await first.exited;
+
+      service.answer(phone, 201);
+      const second = await start(settings, { VAPID_PRIVATE_KEY: privateKey });
+      await healthy(second.port);
+      await add(ada, listId, "Bread");
+      await expect.poll(() => service.for(phone).length, { timeout: 10_000 }).toBe(2);
+      expect(service.messages(phone).map(({ body }) => body)).toEqual([
+        "Ada added 1 item: Milk",
+        "Ada added 1 item: Bread",
+      ]);
+      second.child.kill("SIGTERM");
+      expect(await second.exited).toBe(0);
+      for (const unwanted of [phone.endpoint, phone.keys.auth, privateKey, "Milk", "Bread", "Saturday"])
+        expect(first.output() + second.output(), `the log contains ${unwanted}`).not.toContain(unwanted);
+    } finally {
+      service.stop();
+      await server.app.close();
     }
   });
 

@@ -27,7 +27,8 @@ let ben: Person;
 let listId: string;
 let phone: Browser;
 
-const { done, rows } = zeroClient(() => server);
+const { done, share, rows, add: addTo } = zeroClient(() => server);
+const add = (person: Person, name: string, to = listId) => addTo(person, to, name);
 const parts = () => ({ database: server.database, metrics: new Metrics("1.2.3", server.database), log: server.app.log });
 
 beforeAll(async () => {
@@ -57,16 +58,6 @@ beforeEach(async () => {
   phone = await subscribe(ben);
 });
 
-async function share(name: string, owner: Person, ...others: Person[]): Promise<string> {
-  const id = randomUUID();
-  await done(owner, "list.create", { id, name, at: 0 });
-  for (const other of others) {
-    await done(owner, "invitation.create", { listId: id, email: other.email, at: 0 });
-    await done(other, "invitation.accept", { listId: id, at: 0 });
-  }
-  return id;
-}
-
 async function visitor(person: Person) {
   const [session] = await rows("SELECT id FROM auth.session WHERE account_id = $1 ORDER BY created_at DESC", person.id);
   return { sid: String(session?.["id"]), user: { id: person.id, email: person.email, name: "", emailVerified: false } };
@@ -76,12 +67,6 @@ async function subscribe(person: Person, label = "Phone"): Promise<Browser> {
   const browser = new Browser(service);
   await devices.add(await visitor(person), { endpoint: browser.endpoint, ...browser.keys, label });
   return browser;
-}
-
-async function add(person: Person, name: string, to = listId): Promise<string> {
-  const id = randomUUID();
-  await done(person, "item.add", { id, listId: to, name, quantity: "", at: 0 });
-  return id;
 }
 
 const deliveries = () =>

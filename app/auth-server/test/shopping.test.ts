@@ -12,7 +12,9 @@ let stranger: Person;
 let listId: string;
 let itemId: string;
 
-const { push, result, done, rows, seeLists, seeList, seeInvitations, seeRemembered } = zeroClient(() => server);
+const client = zeroClient(() => server);
+const { push, result, done, rows, share, seeLists, seeList, seeInvitations, seeRemembered } = client;
+const add = (person: Person, name: string, more: object = {}, to = listId) => client.add(person, to, name, more);
 
 beforeAll(async () => {
   server = await startServer();
@@ -25,19 +27,9 @@ beforeAll(async () => {
 afterAll(() => server.app.close());
 
 beforeEach(async () => {
-  listId = randomUUID();
-  await done(owner, "list.create", { id: listId, name: "Market", at: 0 });
-  await done(owner, "invitation.create", { listId, email: member.email, at: 0 });
-  await done(member, "invitation.accept", { listId, at: 0 });
+  listId = await share("Market", owner, member);
   itemId = await add(owner, "Eggs", { quantity: "12" });
 });
-
-/** Adds an item and returns its id. */
-async function add(person: Person, name: string, more: object = {}, to = listId): Promise<string> {
-  const id = randomUUID();
-  await done(person, "item.add", { id, listId: to, name, quantity: "", at: 0, ...more });
-  return id;
-}
 
 const item = async (id = itemId) => (await rows("SELECT * FROM item WHERE id = $1", id))[0];
 /** What a page that saw the item would send to bring it back. */

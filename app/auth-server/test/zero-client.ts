@@ -49,11 +49,33 @@ export function zeroClient(server: () => Server) {
     return first.result;
   }
 
+  const done = async (person: Person, name: string, args: object) =>
+    expect(await result(person, name, args), name).toEqual({});
+
+  /** A new list that all of them are on; its id. */
+  async function share(name: string, owner: Person, ...others: Person[]): Promise<string> {
+    const id = randomUUID();
+    await done(owner, "list.create", { id, name, at: 0 });
+    for (const other of others) {
+      await done(owner, "invitation.create", { listId: id, email: other.email, at: 0 });
+      await done(other, "invitation.accept", { listId: id, at: 0 });
+    }
+    return id;
+  }
+
+  /** Adds an item and returns its id. */
+  async function add(person: Person, listId: string, name: string, more: object = {}): Promise<string> {
+    const id = randomUUID();
+    await done(person, "item.add", { id, listId, name, quantity: "", at: 0, ...more });
+    return id;
+  }
+
   return {
     push,
     result,
-    done: async (person: Person, name: string, args: object) =>
-      expect(await result(person, name, args), name).toEqual({}),
+    done,
+    share,
+    add,
     rows: (sql: string, ...values: unknown[]) => server().database.rows<Record<string, unknown>>(sql, values),
     seeLists: (person: Person) => read().run(queries.list.mine.fn({ args: undefined, ctx: contextOf(person) })),
     seeList: (person: Person, id: string) =>

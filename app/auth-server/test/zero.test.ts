@@ -21,16 +21,12 @@ beforeAll(async () => {
 });
 afterAll(() => server.app.close());
 
-const { push, result, done, rows, seeLists, seeList: seeAny, seeInvitations } = zeroClient(() => server);
+const { push, result, done, rows, share, add, seeLists, seeList: seeAny, seeInvitations } = zeroClient(() => server);
 const seeList = (person: Person, id = listId) => seeAny(person, id);
 
 beforeEach(async () => {
-  listId = randomUUID();
-  itemId = randomUUID();
-  await done(owner, "list.create", { id: listId, name: "Market", at: 0 });
-  await done(owner, "item.add", { id: itemId, listId, name: "Eggs", quantity: "12", at: 0 });
-  await done(owner, "invitation.create", { listId, email: member.email, at: 0 });
-  await done(member, "invitation.accept", { listId, at: 0 });
+  listId = await share("Market", owner, member);
+  itemId = await add(owner, listId, "Eggs", { quantity: "12" });
 });
 
 describe("zero-cache's endpoints", () => {

@@ -81,7 +81,7 @@ export function pushRoutes(app: FastifyInstance, { push, devices, visitors, rate
 
   app.put("/api/push/quiet", async (request, reply) => {
     const visitor = await enter(request);
-    const quiet = read(quietHours, request.body);
+    const quiet = read(quietHours, request.body ?? null);
     await devices.setQuiet(visitor, quiet);
     return reply.code(204).send();
   });
