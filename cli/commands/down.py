@@ -27,8 +27,8 @@ def down(
 ) -> None:
     """Take the stack down. The data stays, unless --data says otherwise.
 
-    Without --data everything is removed but the data volume, the stack's certificate authority and its keys: the next
-    `up` finds all lists and logins again. With --data nothing is left.
+    Without --data everything is removed but the data volume, issued certificates, the stack's certificate authority and
+    its keys: the next `up` finds all lists and logins again. With --data nothing is left.
     """
     opened = open_stack(stack)
     engine = engine_of(opened)
