@@ -8,22 +8,22 @@ const KIB = 1024;
 const WHOLE_BUDGET = 250 * KIB;
 const ENTRY_BUDGET = 25 * KIB;
 
-const THEME_BOOT = "/src/theme-boot.js";
+const BOOT = "/src/boot.js";
 
 /** Gives the script that sets the theme before the first paint its hashed name: it is no module, which Vite leaves alone. */
-function themeBoot(): Plugin {
+function boot(): Plugin {
   return {
-    name: "theme-boot",
+    name: "boot",
     apply: "build",
     buildStart() {
-      const source = readFileSync(new URL(`.${THEME_BOOT}`, import.meta.url), "utf8").replace(/^\s*\/\/.*\n/gm, "");
-      this.emitFile({ type: "asset", name: "theme.js", source });
+      const source = readFileSync(new URL(`.${BOOT}`, import.meta.url), "utf8").replace(/^\s*\/\/.*\n/gm, "");
+      this.emitFile({ type: "asset", name: "boot.js", source });
     },
     transformIndexHtml: {
       order: "post",
       handler(html, { bundle }) {
-        const emitted = Object.values(bundle ?? {}).find(({ fileName }) => /\/theme-[^/]+\.js$/.test(fileName));
-        return html.replace(THEME_BOOT, `/${emitted?.fileName}`);
+        const emitted = Object.values(bundle ?? {}).find(({ fileName }) => /\/boot-[^/]+\.js$/.test(fileName));
+        return html.replace(BOOT, `/${emitted?.fileName}`);
       },
     },
   };
@@ -75,7 +75,7 @@ function budget(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [solid({ include: ["src/**/*.tsx"] }), themeBoot(), fetchAhead(), budget()],
+  plugins: [solid({ include: ["src/**/*.tsx"] }), boot(), fetchAhead(), budget()],
   build: {
     target: "es2022",
     // The first with light-dark(), which states each colour once for both themes.

@@ -12,19 +12,31 @@ export class ApiError extends Error {
 
 const UNREACHABLE = "The server cannot be reached. Check the connection and try again.";
 const TOO_OFTEN = "Too many attempts. Wait a few minutes and try again.";
+const AGAIN_MS = 500;
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** Whether asking twice does no more than asking once, so that a request that got lost may be sent again. */
+const harmlessTwice = (method: Method, path: string) =>
+  method !== "POST" || path === "/api/auth/login" || path === "/api/auth/refresh";
 
 /** Asks the server; what it answers is not looked at. Throws an ApiError unless it agrees. */
 export async function ask(method: Method, path: string, body?: unknown): Promise<Response> {
   const sent = body === undefined ? {} : body;
-  let response: Response;
-  try {
-    response = await fetch(path, {
+  const attempt = () =>
+    fetch(path, {
       method,
       credentials: "same-origin",
       cache: "no-store",
       ...(method === "GET" ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(sent) }),
+    });
+  let response: Response;
+  try {
+    response = await attempt().catch(async (error: unknown) => {
+      // A phone that changes networks loses what is under way.
+      if (!navigator.onLine || !harmlessTwice(method, path)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      return attempt();
     });
   } catch {
     throw new ApiError(0, UNREACHABLE);

@@ -2,6 +2,9 @@ import { createResource, createSignal, Match, Switch, type Component, type JSX }
 import { Dynamic } from "solid-js/web";
 import { lookForUpdate } from "./update.ts";
 
+const AGAIN_MS = 500;
+const later = () => new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+
 export const Loading = () => <p class="loading">Loading…</p>;
 
 /**
@@ -13,7 +16,7 @@ export function part<Props extends object>(load: () => Promise<Component<Props>>
     const [attempt, setAttempt] = createSignal(1);
     const [found] = createResource(attempt, async () => {
       try {
-        return { component: await load() };
+        return { component: await load().catch(() => later().then(load)) };
       } catch (error) {
         console.warn("A part of the page could not be loaded:", error);
         void lookForUpdate();

@@ -2,24 +2,24 @@ import { createSignal } from "solid-js";
 import { call, wordsOf } from "./api.ts";
 import { bytesOf, deviceLabel, sameBytes } from "./keys.ts";
 import { serverConfig } from "./server-config.ts";
-import { callAs, type User } from "./session.ts";
+import { callAs, loginMark, type User } from "./session.ts";
 
 /** `unsupported`: by this browser, or by the server, which has no key to send with. */
 export type PushState = "unsupported" | "denied" | "off" | "on";
 export type Device = {
   readonly id: string;
   readonly label: string;
-  /** Milliseconds since 1970, or ISO 8601. */
-  readonly createdAt: number | string;
-  /** Of a kind the server may not tell apart; then the page does by its own note. */
-  readonly current?: boolean;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Of the session that asks. */
+  readonly current: boolean;
 };
 /** Local times "HH:MM" between which nothing is sent, in an IANA time zone. */
 export type Quiet = { readonly from: string; readonly until: string; readonly timeZone: string };
 export type PushSettings = { readonly devices: readonly Device[]; readonly quiet: Quiet | null };
 
-/** What this browser has told the server: which subscription is whose, under which id. */
-type Told = { readonly user: string; readonly endpoint: string; readonly id: string };
+/** What this browser has told the server: which subscription is whose, since which login, under which id. */
+type Told = { readonly user: string; readonly login: string; readonly endpoint: string; readonly id: string };
 
 const KEPT = "grocery.push";
 // Without a service worker, as when one could not be installed, `ready` never comes.
@@ -54,11 +54,11 @@ async function tell(user: User, held: PushSubscription): Promise<void> {
   const { endpoint, keys } = held.toJSON();
   const label = deviceLabel(navigator.userAgent);
   const { id } = await callAs<{ id: string }>("POST", "/api/push/subscriptions", { endpoint, keys, label });
-  localStorage.setItem(KEPT, JSON.stringify({ user: user.id, endpoint: held.endpoint, id } satisfies Told));
+  localStorage.setItem(KEPT, JSON.stringify({ user: user.id, login: loginMark(), endpoint: held.endpoint, id } satisfies Told));
 }
 
 /** Which of the devices the server knows is this one. */
-export const isThisDevice = (device: Device): boolean => device.current === true || device.id === told()?.id;
+export const isThisDevice = (device: Device): boolean => device.current || device.id === told()?.id;
 
 /**
  * Brings this browser and the server to one mind: a subscription that is somebody else's here ends, and one the server
@@ -74,7 +74,8 @@ export async function resumePush(user: User): Promise<void> {
     return;
   }
   setPushState(Notification.permission === "denied" ? "denied" : "on");
-  if (known.endpoint !== held.endpoint) await tell(user, held);
+  // The server tells nobody whose session has ended.
+  if (known.endpoint !== held.endpoint || known.login !== loginMark()) await tell(user, held);
 }
 
 /** Whether the server sends notifications at all. */

@@ -14,6 +14,7 @@ export type Session =
   | { readonly state: "in"; readonly user: User };
 
 const REMEMBERED = "grocery.user";
+const LOGIN = "grocery.login";
 const RESUME_PATIENCE_MS = 1_500;
 const LOGIN_AGAIN = "Please log in again.";
 
@@ -96,8 +97,13 @@ export async function callAs<Answer>(method: Method, path: string, body?: unknow
   return (await response.json().catch(() => undefined)) as Answer;
 }
 
+/** Another text after each login here: what belongs to a session on the server must be made anew for the next one. */
+export const loginMark = (): string => localStorage.getItem(LOGIN) ?? "";
+
 export async function logIn(email: string, password: string): Promise<void> {
-  remember((await call<{ user: User }>("POST", "/api/auth/login", { email, password })).user);
+  const { user } = await call<{ user: User }>("POST", "/api/auth/login", { email, password });
+  localStorage.setItem(LOGIN, crypto.randomUUID());
+  remember(user);
 }
 
 /** Registering answers alike for every address, so logging in is what tells whether it worked. */

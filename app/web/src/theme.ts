@@ -3,7 +3,7 @@ import { createSignal } from "solid-js";
 export const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
 
-// The same place, and the same colours, as in theme-boot.js.
+// The same place, and the same colours, as in boot.js.
 const KEPT = "grocery.theme";
 const GROUND = { light: "#f4f6f1", dark: "#101511" } as const;
 

@@ -25,5 +25,5 @@ export function Section(props: { id: SectionId; children: JSX.Element }) {
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** A moment as people write it; `time` in milliseconds since 1970 or ISO 8601. */
-export const when = (time: number | string): string => moment.format(new Date(time));
+/** A moment as people write it; `time` in milliseconds since 1970. */
+export const when = (time: number): string => moment.format(new Date(time));
