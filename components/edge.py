@@ -148,6 +148,7 @@ def _description(config: settings.Edge, frontend_port: int | None) -> nginx.Edge
         auth=zone(config.rate_limits.auth),
         connections=config.connections.per_address,
         websockets=config.connections.websockets_per_address,
+        memory=config.memory,
         maintenance=_maintenance(config.maintenance),
         acme=config.certificate.kind == "acme",
         auth_server=f"{names.AUTH_SERVER}:{names.AUTH_SERVER_PORT}",

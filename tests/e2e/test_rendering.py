@@ -32,6 +32,7 @@ EDGE = nginx.Edge(
     auth=ROOMY,
     connections=100,
     websockets=100,
+    memory=128 << 20,
     auth_server="auth-server:3001",
     zero_cache="zero-cache:4848",
 )

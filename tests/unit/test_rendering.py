@@ -26,6 +26,7 @@ LOCAL = nginx.Edge(
     auth=nginx.Zone(rate="60r/m", burst=30),
     connections=200,
     websockets=100,
+    memory=128 * MIB,
     auth_server="auth-server:3001",
     zero_cache="zero-cache:4848",
 )
@@ -198,7 +199,7 @@ def test_three_zones_limit_what_one_client_may_ask() -> None:
         auth=nginx.Zone(rate="3r/m", burst=4),
     )
     text = nginx.render(edge)
-    zones = dict(re.findall(r"limit_req_zone \$client zone=(\w+):10m rate=(\S+);", text))
+    zones = dict(re.findall(r"limit_req_zone \$client zone=(\w+):4m rate=(\S+);", text))
     assert zones == {"general": "7r/s", "api": "5r/s", "auth": "3r/m"}
     assert "limit_req_status 429;" in text
     assert limits(edge, "location ~* ^/api/auth") == {"general": "8", "api": "6", "auth": "4"}
@@ -227,6 +228,15 @@ def test_sockets_and_requests_of_one_client_are_counted_apart() -> None:
     assert text.count("limit_conn requests 200;") == 1
     assert "limit_conn_zone $client zone=requests" in nginx.render(LOCAL)
     assert "limit_conn_status 429;" in nginx.render(LOCAL)
+
+
+def test_more_clients_than_there_is_memory_for_wait_instead_of_ending_everybody_s_connections() -> None:
+    assert nginx.worker_connections(128 * MIB) == 1126
+    assert nginx.worker_connections(512 * MIB) > 4 * nginx.worker_connections(128 * MIB)
+    assert nginx.worker_connections(16 * MIB) == 256, "less would serve nobody"
+    text = nginx.render(dataclasses.replace(LOCAL, memory=256 * MIB))
+    assert "worker_connections 2764;" in text
+    assert "worker_rlimit_nofile 5528;" in text
 
 
 def test_the_address_of_a_client_is_believed_from_the_proxies_that_were_named_and_nobody_else() -> None:
