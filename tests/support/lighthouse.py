@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,16 @@ class Report:
         return "\n  ".join((f"{self.form}: {scores}; {moments}", *self.lost))
 
 
+def make_home(folder: Path, authority: Path) -> Path:
+    """The home of a user whose browser trusts the authority (a PEM file), by the command people are told to use."""
+    store = folder / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    certutil = ["certutil", "-d", f"sql:{store}"]
+    subprocess.run([*certutil, "-N", "--empty-password"], check=True)
+    subprocess.run([*certutil, "-A", "-t", "C,,", "-n", "grocery", "-i", str(authority)], check=True)
+    return folder
+
+
 def judge(
     url: str,
     *,
@@ -44,7 +55,7 @@ def judge(
 ) -> Report:
     """Judges a page. Fails when Lighthouse cannot.
 
-    home:         of a user whose browser trusts the site's authority (~/.pki/nssdb).
+    home:         of a user whose browser trusts the site's authority; see make_home.
     addresses:    name -> address of names that no DNS knows.
     headers:      sent with every request, such as a Cookie.
     browser_port: debugging port of a browser that runs already, logged in perhaps, and that keeps what it stores; then
