@@ -682,6 +682,28 @@ def test_someone_elses_frontend_is_proxied_and_updated_without_a_gap() -> None:
     assert "server frontend:3000 resolve" in decoded(config.inputs["data"])
 
 
+def test_what_a_stack_says_of_its_edge_reaches_the_edge() -> None:
+    edge = {
+        "domain": "grocery.example.com",
+        "https_port": 443,
+        "hsts_preload": True,
+        "trusted_proxies": ["10.0.0.0/8"],
+        "connections": {"per_address": 7, "websockets_per_address": 8},
+        "maintenance": {"enabled": True, "allow": ["192.0.2.0/24"], "retry_after": "15m"},
+    }
+    config = record("local", {"edge": edge}, preview=False).named(DOCKER_CONFIG, "local-edge-config-nginx-conf")
+    text = decoded(config.inputs["data"])
+    for line in (
+        'on "max-age=63072000; includeSubDomains; preload";',
+        "set_real_ip_from 10.0.0.0/8;",
+        "limit_conn requests 7;",
+        "limit_conn websockets 8;",
+        "192.0.2.0/24 0;",
+        "1 900;",
+    ):
+        assert line in text
+
+
 def test_exports_say_where_everything_is(updated: Recording) -> None:
     exports = updated.exports
     assert exports["url"].startswith("https://")
