@@ -113,15 +113,21 @@ async function execute(address: PostgresAddress, database: string, ...statements
   }
 }
 
-/** The migrations in their order, each as one transaction of role `owner`, as a deployment applies them. */
-async function migrate(address: PostgresAddress): Promise<void> {
+/** Those migrations whose numbers are wanted in their order, each as one transaction of role `owner`, as a deployment
+ * applies them. */
+export async function migrate(
+  address: PostgresAddress,
+  database = "grocery",
+  wanted: (number: number) => boolean = () => true,
+): Promise<void> {
   const folder = new URL("../../schema/migrations/", import.meta.url);
   for (const name of readdirSync(folder).sort())
-    await execute(
-      address,
-      "grocery",
-      `BEGIN; SET LOCAL ROLE owner; ${readFileSync(new URL(name, folder), "utf8")}; COMMIT;`,
-    );
+    if (wanted(Number(name.slice(0, 4))))
+      await execute(
+        address,
+        database,
+        `BEGIN; SET LOCAL ROLE owner; ${readFileSync(new URL(name, folder), "utf8")}; COMMIT;`,
+      );
 }
 
 export default async function setup(project: TestProject): Promise<() => void> {
