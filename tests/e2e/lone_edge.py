@@ -33,6 +33,7 @@ http {
     add_header X-Frame-Options SAMEORIGIN always;
     add_header Strict-Transport-Security max-age=1 always;
     add_header X-Powered-By something always;
+    add_header X-Request-Id of-its-own always;
     add_header X-Echo $http_sec_websocket_protocol always;
     default_type application/json;
     set $asked "uri=$request_uri host=$http_host upgrade=$http_upgrade forwarded=$http_forwarded";

@@ -177,7 +177,7 @@ def test_headers_are_set_in_one_place_because_a_second_place_would_drop_the_firs
 
 def test_headers_of_the_servers_behind_do_not_come_twice() -> None:
     text = nginx.render(LOCAL)
-    for name in (*nginx.SECURITY_HEADERS, "Strict-Transport-Security"):
+    for name in (*nginx.SECURITY_HEADERS, "Strict-Transport-Security", "X-Request-Id"):
         assert f"proxy_hide_header {name};" in text
 
 
