@@ -59,7 +59,7 @@ require("node:http").createServer().on("upgrade", (request, socket) => {
 class Answer:
     status: int
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """Names in lower case; a header that came twice has both its values."""
     raw: bytes
 
     @property
@@ -201,8 +201,10 @@ def _ask(connected: socket.socket, path: str, method: str, headers: Mapping[str,
     connection.sock = connected
     connection.request(method, path, body=body, headers=dict(headers))
     answer = connection.getresponse()
-    raw = answer.read()
-    return Answer(status=answer.status, headers={key.lower(): value for key, value in answer.getheaders()}, raw=raw)
+    found: dict[str, str] = {}
+    for name, value in answer.getheaders():
+        found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
+    return Answer(status=answer.status, headers=found, raw=answer.read())
 
 
 def _rest(connected: socket.socket) -> bytes:
