@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import email
+import re
+import socketserver
 import threading
 from dataclasses import dataclass
-from email.message import Message
 from email.policy import default
-
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +26,12 @@ class Mailbox:
     Closed and opened again it listens where it did: a mail server that was away.
     """
 
-    def __init__(self, host: str, port: int = 0) -> None:
+    def __init__(self, host: str) -> None:
         self.host = host
-        self.port = port
+        self.port = 0
         self._mails: list[Mail] = []
         self._arrived = threading.Condition()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: socketserver.ThreadingTCPServer | None = None
 
     def __enter__(self) -> Mailbox:
         self.open()
@@ -43,32 +41,26 @@ class Mailbox:
         self.close()
 
     def open(self) -> None:
-        loop = self._loop = asyncio.new_event_loop()
-        serving = loop.run_until_complete(loop.create_server(lambda: SMTP(self, loop=loop), self.host, self.port))
-        self.port = serving.sockets[0].getsockname()[1]
-
-        def serve() -> None:
-            loop.run_forever()
-            serving.close()
-            loop.close()
-
-        self._serving = threading.Thread(target=serve, daemon=True)
-        self._serving.start()
+        self._server = _Server((self.host, self.port), _conversation(self))
+        self.port = self._server.server_address[1]
+        # Threads see the network of the one that starts them.
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
         """Nobody gets through any more; what had arrived stays."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._serving.join()
-            self._loop = None
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        assert isinstance(envelope.content, bytes)
-        letter = email.message_from_bytes(envelope.content, policy=default)
+    def take(self, recipients: list[str], content: bytes) -> None:
+        letter = email.message_from_bytes(content, policy=default)
+        text = letter.get_payload(decode=True)
+        assert isinstance(text, bytes)
+        sender, subject = str(letter["From"]), str(letter["Subject"])
         with self._arrived:
-            self._mails += [_mail(letter, recipient) for recipient in envelope.rcpt_tos]
+            self._mails += [Mail(to=to, sender=sender, subject=subject, text=text.decode()) for to in recipients]
             self._arrived.notify_all()
-        return "250 taken"
 
     def to(self, address: str) -> list[Mail]:
         """What has arrived for `address`, oldest first."""
@@ -81,13 +73,51 @@ class Mailbox:
             came = self._arrived.wait_for(
                 lambda: sum(mail.to == address for mail in self._mails) >= count, timeout=seconds
             )
-            assert came, (
-                f"{address} got {[mail.subject for mail in self._mails if mail.to == address]}, not {count} mails"
-            )
+            subjects = [mail.subject for mail in self._mails if mail.to == address]
+            assert came, f"{address} got {subjects}, not {count} mails"
         return self.to(address)
 
 
-def _mail(letter: Message, recipient: str) -> Mail:
-    content = letter.get_payload(decode=True)
-    assert isinstance(content, bytes)
-    return Mail(to=recipient, sender=str(letter["From"]), subject=str(letter["Subject"]), text=content.decode())
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+def _conversation(mailbox: Mailbox) -> type[socketserver.StreamRequestHandler]:
+    """RFC 5321, the receiving half, as far as it is needed to be sent a mail; encryption and logins are not offered."""
+
+    class Conversation(socketserver.StreamRequestHandler):
+        def say(self, line: str) -> None:
+            self.wfile.write(f"{line}\r\n".encode())
+
+        def handle(self) -> None:
+            recipients: list[str] = []
+            self.say("220 mailbox ready")
+            while line := self.rfile.readline().decode(errors="replace"):
+                verb = line.strip().partition(" ")[0].upper()
+                if verb in ("HELO", "EHLO"):
+                    self.say("250 mailbox")
+                elif verb in ("MAIL", "RSET", "NOOP"):
+                    recipients.clear()
+                    self.say("250 ok")
+                elif verb == "RCPT":
+                    recipients += re.findall(r"<(.+?)>", line)
+                    self.say("250 ok")
+                elif verb == "DATA":
+                    self.say("354 go on")
+                    mailbox.take(recipients, b"".join(self.lines()))
+                    self.say("250 taken")
+                elif verb == "QUIT":
+                    self.say("221 bye")
+                    return
+                else:
+                    self.say("502 not here")
+
+        def lines(self) -> list[bytes]:
+            """The content up to the line that is a dot alone; a dot before a dot was put there for the way."""
+            found: list[bytes] = []
+            while (line := self.rfile.readline()) not in (b".\r\n", b""):
+                found.append(line.removeprefix(b".") if line.startswith(b"..") else line)
+            return found
+
+    return Conversation
