@@ -101,7 +101,13 @@ export function Lists(props: { user: User; store: Store }) {
           value={name()}
           onInput={(event) => setName(event.currentTarget.value)}
         />
-        <button class="primary icon-button" type="submit" data-testid="new-list-submit" aria-label="Create the list">
+        <button
+          class="primary icon-button"
+          type="submit"
+          data-testid="new-list-submit"
+          aria-label="Create the list"
+          {...props.store.whyNot()}
+        >
           <PlusIcon />
         </button>
       </form>

@@ -12,6 +12,8 @@ const LAST_RETRY_MS = 8_000;
 const STABLE_MS = 5_000;
 const FORGET_PATIENCE_MS = 2_000;
 const NOT_SAVED = "Not saved: there is no connection to the server.";
+/** Of the element that tells about a missing connection. */
+export const NOTE_ID = "offline-note";
 const WHY_NOT = "Without a connection for a minute, the lists can only be read.";
 
 export type GroceryZero = Zero<Schema, undefined, Context>;
@@ -25,6 +27,7 @@ export function createStore(user: User) {
   const [unsettled, setUnsettled] = createSignal(0);
   /** Writes Zero has stopped to account for, though it still sends them when it is connected again. */
   const [unaccounted, setUnaccounted] = createSignal(0);
+  const [online, setOnline] = createSignal(navigator.onLine);
   let lostSince = Date.now();
   let closed = false;
   const [zero, setZero] = createSignal<GroceryZero>(open());
@@ -33,9 +36,9 @@ export function createStore(user: User) {
   /** Changes made here that the server has not confirmed. They are gone with the page. */
   const pending = () => unsettled() + unaccounted();
   const writable = () => keepsWrites(state(), lost());
-  /** Why nothing can be changed now, for the controls that would. */
-  const whyNot = () => (writable() ? undefined : WHY_NOT);
-  const note = () => noteOf(state(), lost());
+  /** Attributes with which a control says why it changes nothing now. It stays usable: trying tells the same. */
+  const whyNot = () => (writable() ? {} : { title: WHY_NOT, "aria-describedby": NOTE_ID });
+  const note = () => noteOf(state(), lost(), online());
 
   function open(): GroceryZero {
     const options: ZeroOptions<Schema, undefined, Context> = {
@@ -173,6 +176,15 @@ export function createStore(user: User) {
     // Another tab may hold the database open; it lets go when it hears of the logout, which need not be waited for.
     await Promise.race([zero().delete(), new Promise((resolve) => setTimeout(resolve, FORGET_PATIENCE_MS))]);
   }
+
+  // The device knows before a connection that has gone silent is given up.
+  const onNetwork = () => setOnline(navigator.onLine);
+  addEventListener("online", onNetwork);
+  addEventListener("offline", onNetwork);
+  onCleanup(() => {
+    removeEventListener("online", onNetwork);
+    removeEventListener("offline", onNetwork);
+  });
 
   onCleanup(() => {
     if (closed) return;

@@ -11,7 +11,7 @@ import { part } from "./part.tsx";
 import { endPush, resumePush } from "./push.ts";
 import { follow, go, openList, place } from "./route.ts";
 import { logOut, signedOut, type User } from "./session.ts";
-import { createStore, type Store } from "./store.ts";
+import { createStore, NOTE_ID, type Store } from "./store.ts";
 import { say, Toast } from "./toast.tsx";
 import { UpdateBanner } from "./update-banner.tsx";
 
@@ -145,7 +145,7 @@ function OfflineNote(props: { store: Store }) {
   return (
     <div role="status">
       <Show when={props.store.note()}>
-        <p class="notice" data-testid="offline-note" data-writable={String(writable())}>
+        <p class="notice" id={NOTE_ID} data-testid="offline-note" data-writable={String(writable())}>
           <span>
             {writable()
               ? "No connection. What you change is kept here and sent when it is back: for a minute, then lists can only be read."

@@ -19,6 +19,11 @@ describe("a missing connection", () => {
     expect(noteOf("closed", MINUTE)).toEqual({ writable: false });
   });
 
+  test("is told of at once when the device has no network, even before the connection is given up", () => {
+    expect(noteOf("connected", 0, false)).toEqual({ writable: true });
+    expect(noteOf("connecting", 0, false)).toEqual({ writable: true });
+  });
+
   test("is nothing to tell of when there is one", () => {
     expect(noteOf("connected", MINUTE)).toBeUndefined();
   });

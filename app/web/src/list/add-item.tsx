@@ -113,7 +113,13 @@ export function AddItem(props: { desk: Desk; onAdded: () => void }) {
         value={amount()}
         onInput={(event) => setAmount(event.currentTarget.value)}
       />
-      <button class="primary icon-button" type="submit" data-testid="item-add" aria-label="Add">
+      <button
+        class="primary icon-button"
+        type="submit"
+        data-testid="item-add"
+        aria-label="Add"
+        {...desk.store.whyNot()}
+      >
         <PlusIcon />
       </button>
       <ul
