@@ -22,7 +22,7 @@ _DAY_HOURS = 24
 _CA_DAYS = 3650
 _INTERNAL_DAYS = 1825
 _INTERNAL_RENEWAL_DAYS = 90
-_EDGE_DAYS = 397  # browsers refuse more
+_EDGE_DAYS = 365  # Mozilla's guideline allows 366, browsers 397
 _EDGE_RENEWAL_DAYS = 60
 _PASSWORD_LENGTH = 40
 
