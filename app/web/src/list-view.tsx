@@ -1,5 +1,5 @@
 import { mutators, queries } from "@grocery/schema";
-import { limits } from "@grocery/schema/limits";
+import { limits, rememberedKey } from "@grocery/schema/limits";
 import { useQuery } from "@rocicorp/zero/solid";
 import { createEffect, createMemo, createSignal, For, Match, onCleanup, onMount, Show, Switch } from "solid-js";
 import { Dialog } from "./dialog.tsx";
@@ -8,7 +8,7 @@ import { AddItem } from "./list/add-item.tsx";
 import { arrange, type Arranged } from "./list/arrange.ts";
 import { createDesk, type Desk } from "./list/desk.ts";
 import { dragRow } from "./list/drag.ts";
-import { focusItem, keepFocus } from "./list/focus.ts";
+import { focusItem, keepFocus, scrollToItem } from "./list/focus.ts";
 import { Again, History } from "./list/history.tsx";
 import { ItemRow, type RowSetting } from "./list/item-row.tsx";
 import { SharePanel } from "./list/share-panel.tsx";
@@ -37,6 +37,11 @@ export function ListView(props: { listId: string; user: User; store: Store }) {
     items,
     remembered: () => remembered() ?? [],
     settled: complete,
+    onAppear: (id, how) => {
+      if (how === "added") scrollToItem(id);
+      // The button that was pressed is gone by now.
+      else if (document.activeElement === document.body) focusItem(id);
+    },
   });
   const [asking, setAsking] = createSignal<Asking>();
   const [search, setSearch] = createSignal("");
@@ -325,11 +330,12 @@ function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: st
   const wanted = createMemo(() => arranged().wanted.flatMap((one) => one.items));
   const basket = createMemo(() => arranged().basket.map((item) => item.id));
   const bought = createMemo(() => desk.items().filter((item) => item.checked));
+  const there = createMemo(() => new Set(desk.items().map((item) => rememberedKey(item.name))));
   const before = createMemo(() =>
     searching()
       ? desk
           .remembered()
-          .filter((one) => fits(one.name, props.search) && !desk.isWanted(one.key))
+          .filter((one) => fits(one.name, props.search) && !there().has(one.key))
           .slice(0, FOUND_BEFORE)
       : [],
   );
@@ -343,6 +349,9 @@ function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: st
   const setting: RowSetting = {
     get shared() {
       return props.shared;
+    },
+    get manual() {
+      return props.manual;
     },
     get movable() {
       return props.manual && !searching();

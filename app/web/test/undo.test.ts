@@ -45,7 +45,7 @@ it("what was done is told in a few words", () => {
   expect(tell({ kind: "removed", items: [milk] })).toBe("Milk removed");
   expect(tell({ kind: "cleared", items: [milk] })).toBe("1 item cleared");
   expect(tell({ kind: "cleared", items: [milk, bread] })).toBe("2 items cleared");
-  expect(tell({ kind: "checked", id: "x", name: "Milk", checked: false })).toBe("Milk is to buy again");
+  expect(tell({ kind: "checked", id: "x", name: "milk", checked: false })).toBe("Milk to buy again");
 });
 
 it("only so many deeds are remembered, the latest ones", () => {

@@ -27,8 +27,8 @@ export type Editing = {
   readonly origin: Item;
   readonly base: Draft;
   readonly draft: Draft;
-  /** What others did to it meanwhile, in words. */
-  readonly notice: string;
+  /** What others did to it meanwhile, a sentence each. */
+  readonly notices: readonly string[];
   readonly gone: boolean;
 };
 
@@ -53,6 +53,8 @@ export function createDesk(parts: {
   readonly remembered: Accessor<readonly Remembered[]>;
   /** Whether `items` is what the server has, as opposed to what was found in this browser. */
   readonly settled: Accessor<boolean>;
+  /** Called with an item that somebody just brought here or back, once it is on the page. */
+  readonly onAppear: (id: string, how: "added" | "undone") => void;
 }) {
   const { listId, user, store, items } = parts;
   const [editing, setEditing] = createSignal<Editing>();
@@ -60,6 +62,8 @@ export function createDesk(parts: {
   const [announcement, announce] = createSignal("");
   const [fresh, setFresh] = createSignal<ReadonlySet<string>>(new Set());
   const byId = createMemo(() => new Map(items().map((item) => [item.id, item])));
+  /** Copies, made anew whenever anything about any item changes: the rows themselves are changed in place. */
+  const copies = createMemo<readonly Item[]>(() => items().map((item) => ({ ...item })));
   /** What was added, removed or brought back here, which is no news. */
   const mine = new Set<string>();
   let deeds: readonly Deed[] = [];
@@ -98,8 +102,13 @@ export function createDesk(parts: {
     if (what.kind === "check")
       done = await store.write(mutators.item.check({ id: what.id, checked: what.checked, at: Date.now() }));
     if (what.kind === "edit") done = await store.write(mutators.item.edit({ id: what.id, ...what.draft }));
-    if (done) say("Undone.");
-    else deeds = remember(deeds, deed);
+    if (!done) {
+      deeds = remember(deeds, deed);
+      return;
+    }
+    say("Undone.");
+    const id = what.kind === "restore" ? what.items[0]?.id : what.id;
+    if (id !== undefined) parts.onAppear(id, "undone");
   }
 
   async function add(entry: Entry & { readonly category?: string; readonly note?: string }): Promise<boolean> {
@@ -107,7 +116,7 @@ export function createDesk(parts: {
     const before = parts.remembered().find((one) => one.key === key);
     const id = crypto.randomUUID();
     mine.add(id);
-    return store.write(
+    const done = await store.write(
       mutators.item.add({
         ...{ id, listId, name: entry.name, quantity: entry.quantity, unit: entry.unit, note: entry.note ?? "" },
         category: entry.category || before?.category || guessCategory(entry.name),
@@ -115,6 +124,12 @@ export function createDesk(parts: {
         at: Date.now(),
       }),
     );
+    if (done) {
+      show([id]);
+      announce(`${entry.name} added`);
+      parts.onAppear(id, "added");
+    }
+    return done;
   }
 
   async function check(item: Item, checked: boolean): Promise<boolean> {
@@ -123,11 +138,18 @@ export function createDesk(parts: {
     return true;
   }
 
-  /** Something the list has had before: out of the basket if it is there, or as a new item. */
+  /** Something the list has had before: out of the basket if it is there, or as a new item; pointed out if it is. */
   async function addAgain(what: Entry & { readonly category?: string }): Promise<boolean> {
     const key = rememberedKey(what.name);
-    const inBasket = items().find((item) => item.checked && rememberedKey(item.name) === key);
-    return inBasket ? check(inBasket, false) : add(what);
+    const there = items().filter((item) => rememberedKey(item.name) === key);
+    const open = there.find((item) => !item.checked);
+    if (open) {
+      show([open.id]);
+      announce(`${open.name} is on the list already`);
+      parts.onAppear(open.id, "added");
+      return true;
+    }
+    return there[0] ? check(there[0], false) : add(what);
   }
 
   async function removeAll(gone: readonly Item[], deed: Deed["kind"] & ("removed" | "cleared")): Promise<void> {
@@ -151,7 +173,7 @@ export function createDesk(parts: {
     // What was typed into another one is not thrown away.
     if (before && before.origin.id !== item.id) void save();
     const base = draftOf(item);
-    setEditing({ origin: { ...item }, base, draft: base, notice: "", gone: false });
+    setEditing({ origin: { ...item }, base, draft: base, notices: [], gone: false });
   }
 
   const cancel = () => setEditing(undefined);
@@ -173,32 +195,30 @@ export function createDesk(parts: {
       offerUndo({ kind: "edited", id: now.origin.id, before, after });
   }
 
+  const editedId = createMemo(() => editing()?.origin.id);
   // Somebody else changes, checks or removes what is being edited: it stays open, and says what happened.
   createEffect(
-    on([items, () => editing()?.origin.id], () => {
+    on([copies, editedId], ([rows]) => {
       const now = editing();
       if (now === undefined) return;
-      const item = byId().get(now.origin.id);
+      const item = rows.find((row) => row.id === now.origin.id);
+      const tell = (change: Partial<Editing>, ...told: readonly string[]) => {
+        const notices = [...new Set([...now.notices, ...told.filter((sentence) => sentence !== "")])];
+        setEditing({ ...now, ...change, notices });
+      };
       if (item === undefined) {
-        if (now.gone) return;
-        const notice = "Somebody else has removed this. Saving puts it back on the list.";
-        setEditing({ ...now, gone: true, notice });
+        if (!now.gone) tell({ gone: true }, "Somebody else has removed this. Saving puts it back on the list.");
         return;
       }
-      const found = catchUp(now.base, now.draft, draftOf(item));
-      const told = [
+      const current = draftOf(item);
+      const found = catchUp(now.base, now.draft, current);
+      const checked = item.checked && !now.origin.checked;
+      tell(
+        { base: current, draft: found.draft, gone: false },
         tellMeanwhile(found.taken, found.contested, item),
-        item.checked && !now.origin.checked ? `${item.checker?.name ?? "Somebody else"} has it in the basket.` : "",
-      ];
-      const notice = told.filter((part) => part !== "").join(" ");
-      if (notice === "" && !now.gone) return;
-      setEditing({
-        ...now,
-        base: draftOf(item),
-        draft: found.draft,
-        gone: false,
-        notice: notice === "" ? "It is back on the list." : notice,
-      });
+        checked ? `${item.checker?.name ?? "Somebody else"} has it in the basket.` : "",
+        now.gone ? "It is back on the list." : "",
+      );
     }),
   );
 
@@ -209,16 +229,15 @@ export function createDesk(parts: {
   onCleanup(() => [settling, ...fading].forEach(clearTimeout));
 
   createEffect(
-    on([items, parts.settled], ([now, settled]) => {
+    on([copies, parts.settled], ([now, settled]) => {
       if (!settled) return;
-      const snapshot = now.map((item) => ({ ...item }));
       const before = seen;
-      seen = snapshot;
+      seen = now;
       if (before === undefined) return;
       const known = new Set(before.map((item) => item.id));
-      const strange = snapshot.filter(({ id, createdBy }) => !known.has(id) && createdBy !== user.id && !mine.has(id));
+      const strange = now.filter(({ id, createdBy }) => !known.has(id) && createdBy !== user.id && !mine.has(id));
       if (strange.length > 0) show(strange.map((item) => item.id));
-      told = [...told, ...news(before, snapshot, user.id, mine)];
+      told = [...told, ...news(before, now, user.id, mine)];
       if (told.length === 0) return;
       clearTimeout(settling);
       settling = setTimeout(() => {

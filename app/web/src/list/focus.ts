@@ -14,6 +14,8 @@ export function focusItem(id: string, control?: string): boolean {
   return found !== undefined && found !== null;
 }
 
+export const scrollToItem = (id: string): void => rowOf(id)?.scrollIntoView({ block: "nearest" });
+
 /**
  * Keeps the focus where somebody put it while rows come, go and move under it. Of a row that goes away, or that its
  * user has just sent to another place (`sent`), it passes to the neighbour in the same part of the list.

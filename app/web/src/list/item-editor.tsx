@@ -102,7 +102,7 @@ export function ItemEditor(props: { now: Editing; desk: Desk }) {
         />
       </label>
       <p class="meanwhile" role="status" data-testid="item-meanwhile">
-        {props.now.notice}
+        {props.now.notices.join(" ")}
       </p>
       <div class="row end">
         <button class="plain" type="button" data-testid="item-cancel" onClick={() => leave(props.desk.cancel)}>

@@ -10,6 +10,8 @@ export type RowSetting = {
   /** Whether there is anybody else whose names would tell something. */
   readonly shared: boolean;
   /** Whether items stand where somebody put them. */
+  readonly manual: boolean;
+  /** Whether they can be put somewhere else now. */
   readonly movable: boolean;
   readonly onGrab: (event: PointerEvent, id: string) => void;
   readonly onMove: (id: string, to: (index: number, count: number) => number) => void;
@@ -58,8 +60,8 @@ export function ItemRow(props: { id: string; desk: Desk; setting: RowSetting }) 
 
 function ItemLine(props: { item: Item; desk: Desk; setting: RowSetting }) {
   const { desk } = props;
-  const who = (id: string | null | undefined, name: string | undefined) =>
-    id === desk.user.id ? "you" : (name ?? "somebody");
+  /** Whether the category stands in the row, where no heading tells it. */
+  const told = () => props.setting.manual && props.item.category !== "" && !props.item.checked;
   return (
     <>
       <Show when={props.setting.movable && !props.item.checked}>
@@ -105,30 +107,23 @@ function ItemLine(props: { item: Item; desk: Desk; setting: RowSetting }) {
                 </span>
               )}
             </Show>
+            <Show when={props.setting.shared && !told()}>
+              <Who item={props.item} me={desk.user.id} />
+            </Show>
           </span>
           <Show when={props.item.note}>
             <span class="item-note" data-testid="item-note">
               {props.item.note}
             </span>
           </Show>
-          <span class="item-about">
-            <Show when={props.setting.movable && props.item.category && !props.item.checked}>
+          <Show when={told()}>
+            <span class="item-second">
               <span data-testid="item-category">{labelOf(props.item.category)}</span>
-            </Show>
-            <Show when={props.setting.shared}>
-              <span>
-                {"added by "}
-                <span data-testid="item-author">{who(props.item.createdBy, props.item.creator?.name)}</span>
-              </span>
-              <Show when={props.item.checked && props.item.checkedBy}>
-                <span>
-                  {"in "}
-                  <span data-testid="item-checker">{who(props.item.checkedBy, props.item.checker?.name)}</span>
-                  {props.item.checkedBy === desk.user.id ? "r basket" : "’s basket"}
-                </span>
+              <Show when={props.setting.shared}>
+                <Who item={props.item} me={desk.user.id} />
               </Show>
-            </Show>
-          </span>
+            </span>
+          </Show>
         </span>
       </label>
       <button
@@ -149,6 +144,27 @@ function ItemLine(props: { item: Item; desk: Desk; setting: RowSetting }) {
       >
         <RemoveIcon />
       </button>
+    </>
+  );
+}
+
+/** Who added an item and who has it in the basket. What one did oneself is only said to those who listen. */
+function Who(props: { item: Item; me: string }) {
+  const named = (id: string | null | undefined, name: string | undefined) =>
+    id === props.me ? "you" : (name ?? "somebody");
+  const checked = () => props.item.checked && Boolean(props.item.checkedBy);
+  return (
+    <>
+      <span class={props.item.createdBy === props.me || checked() ? "unseen" : "who"}>
+        <span class="unseen">added by </span>
+        <span data-testid="item-author">{named(props.item.createdBy, props.item.creator?.name)}</span>
+      </span>
+      <Show when={checked()}>
+        <span class={props.item.checkedBy === props.me ? "unseen" : "who"}>
+          <span class="unseen">in the basket of </span>
+          <span data-testid="item-checker">{named(props.item.checkedBy, props.item.checker?.name)}</span>
+        </span>
+      </Show>
     </>
   );
 }

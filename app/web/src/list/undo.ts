@@ -20,17 +20,19 @@ const MOST = 50;
 /** Deeds of one list, the latest last. */
 export const remember = (deeds: readonly Deed[], deed: Deed): readonly Deed[] => [...deeds, deed].slice(-MOST);
 
+const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** What was done, for the message that offers to undo it. */
 export function tell(deed: Deed): string {
   switch (deed.kind) {
     case "removed":
-      return `${deed.items[0]?.name ?? "Item"} removed`;
+      return sentence(`${deed.items[0]?.name ?? "item"} removed`);
     case "cleared":
       return `${count(deed.items.length, "item")} cleared`;
     case "checked":
-      return deed.checked ? `${deed.name} is in the basket` : `${deed.name} is to buy again`;
+      return sentence(deed.checked ? `${deed.name} in the basket` : `${deed.name} to buy again`);
     case "edited":
-      return `${deed.after.name} changed`;
+      return sentence(`${deed.after.name} changed`);
   }
 }
 
