@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defineConfig, type HtmlTagDescriptor, type Plugin } from "vite";
 import solid from "vite-plugin-solid";
@@ -53,6 +55,30 @@ function fetchAhead(): Plugin {
   };
 }
 
+/** Lets a browser run only what was built: a script or style that a cache or a proxy has changed is refused. */
+function integrity(): Plugin {
+  let built = "";
+  return {
+    name: "integrity",
+    apply: "build",
+    configResolved(config) {
+      built = resolve(config.root, config.build.outDir);
+    },
+    // From the files as they are written: names of other chunks are filled in late.
+    closeBundle() {
+      const page = resolve(built, "index.html");
+      const html = readFileSync(page, "utf8").replace(
+        /<(?:script\b[^>]*\bsrc|link rel="(?:stylesheet|modulepreload)"[^>]*\bhref)="(\/[^"]+)"/g,
+        (tag, href: string) => {
+          const digest = createHash("sha384").update(readFileSync(built + href)).digest("base64");
+          return `${tag} integrity="sha384-${digest}"`;
+        },
+      );
+      writeFileSync(page, html);
+    },
+  };
+}
+
 /** Fails the build when the program has grown beyond what a phone on a bad connection should load. */
 function budget(): Plugin {
   return {
@@ -75,7 +101,7 @@ function budget(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [solid({ include: ["src/**/*.tsx"] }), boot(), fetchAhead(), budget()],
+  plugins: [solid({ include: ["src/**/*.tsx"] }), boot(), fetchAhead(), budget(), integrity()],
   build: {
     target: "es2022",
     // The first with light-dark(), which states each colour once for both themes.
