@@ -120,7 +120,7 @@ class Checkout:
             settings[name] = {**_group(settings, name), **values}
         self.write_settings(settings)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Starts a command on this stack and does not wait."""
         command = ["./grocery", *arguments]
         if arguments and arguments[0] not in ("test", "bench", "--help"):
@@ -128,7 +128,7 @@ class Checkout:
         return subprocess.Popen(
             [*self.place, *command],
             cwd=self.root,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -154,6 +154,12 @@ class Checkout:
         if expect is not None:
             assert run.code == expect, f"expected exit {expect}:\n{run.text}\n{self.said_by_services()}"
         return run
+
+    def set_secret(self, name: str, value: str) -> None:
+        """Sets a secret that others issued; the next `up` uses it."""
+        process = self.start("config", "secret", "set", name, stdin=subprocess.PIPE)
+        said = process.communicate(value, timeout=COMMAND_SECONDS)
+        assert process.returncode == 0, f"{name} could not be set: {said}"
 
     def up(self, *, expect: int | None = 0) -> Run:
         return self.run("up", "--yes", expect=expect)
