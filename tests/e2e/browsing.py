@@ -6,7 +6,7 @@ import os
 import shutil
 import ssl
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,9 @@ PATIENCE_MS = 15_000
 """For what takes milliseconds when nothing is wrong and the machine is idle."""
 RECOVERY_MS = 120_000
 """For what waits for a service to come back, and for the page's own pause between two attempts (at most 30 s)."""
+
+LOGINS = 3
+"""Chromium gives up on every request it has open when the machine gets or loses an address, as with each container."""
 
 
 def session(checkout: Checkout, **options: Any) -> httpx.Client:  # noqa: ANN401 - whatever httpx takes
@@ -46,14 +49,29 @@ def log_in(client: httpx.Client, account: Account) -> None:
 
 def launch(playwright: Playwright, checkout: Checkout, home: Path) -> Browser:
     """A headless browser that trusts the stack's authority, made to by the command that `./grocery up` ends with."""
+    return playwright.chromium.launch(**_starting(checkout, home))
+
+
+def launch_profile(
+    playwright: Playwright, checkout: Checkout, home: Path, *, args: Sequence[str] = ()
+) -> BrowserContext:
+    """The same with a profile that is kept, as a person's own browser has it. args: more of the command line."""
+    starting = _starting(checkout, home)
+    starting["args"] += args
+    return playwright.chromium.launch_persistent_context(home / "profile", **starting)
+
+
+def _starting(checkout: Checkout, home: Path) -> dict[str, Any]:
     store = home / ".pki" / "nssdb"
     store.mkdir(parents=True)
     certutil = ["certutil", "-d", f"sql:{store}"]
     subprocess.run([*certutil, "-N", "--empty-password"], check=True)
     subprocess.run([*certutil, "-A", "-t", "C,,", "-n", "grocery", "-i", str(checkout.ca_file)], check=True)
-    return playwright.chromium.launch(
-        executable_path=shutil.which("chromium"), args=["--no-sandbox"], env={**os.environ, "HOME": str(home)}
-    )
+    return {
+        "executable_path": shutil.which("chromium"),
+        "args": ["--no-sandbox"],
+        "env": {**os.environ, "HOME": str(home)},
+    }
 
 
 class Person:
@@ -75,7 +93,12 @@ class Person:
     def fill_in_login(self) -> None:
         self.see("auth-email").fill(self.account.email)
         self.see("auth-password").fill(PASSWORD)
-        self.see("auth-submit").click()
+        told = self.see("user-name").or_(self.see("auth-error").filter(has_text="cannot be reached"))
+        for _ in range(LOGINS):
+            self.see("auth-submit").click()
+            expect(told).to_be_visible(timeout=PATIENCE_MS)
+            if self.see("user-name").is_visible():
+                break
         expect(self.see("user-name")).to_have_text(self.account.name, timeout=PATIENCE_MS)
 
     def open_account(self) -> None:

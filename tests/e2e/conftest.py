@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 from docker import APIClient
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from cli.engine_host import Api
 from tests.conftest import MakeCheckout
 from tests.e2e.browsing import Join, Person, Sharing, come, launch, share_a_list
-from tests.e2e.public import door, public  # noqa: F401 - fixtures
 from tests.e2e.public import door, public  # noqa: F401 - fixtures
 from tests.support.checkout import Checkout
 from tests.support.push import PushService
@@ -63,13 +62,20 @@ def api(docker_host: str, running: Checkout) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="session")
-def browsers(running: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Browser]]:
-    """Two browsers of their own processes and profiles."""
-    with sync_playwright() as playwright:
-        started = [launch(playwright, running, tmp_path_factory.mktemp("home")) for _ in range(2)]
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
         yield started
-        for browser in started:
-            browser.close()
+
+
+@pytest.fixture(scope="session")
+def browsers(
+    playwright: Playwright, running: Checkout, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Browser]]:
+    """Two browsers of their own processes and profiles."""
+    started = [launch(playwright, running, tmp_path_factory.mktemp("home")) for _ in range(2)]
+    yield started
+    for browser in started:
+        browser.close()
 
 
 @pytest.fixture
