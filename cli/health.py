@@ -100,6 +100,8 @@ class Health:
     engine: str
     url: str | None
     url_answers: bool
+    maintenance: bool
+    """The settings close the application for work, to all but some."""
     services: tuple[Service, ...]
     database: Database | None
     certificates: tuple[Certificate, ...]
@@ -162,6 +164,7 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
         engine=engine,
         url=str(url) if url else None,
         url_answers=bool(url) and silence is None,
+        maintenance=stack.settings.edge.maintenance.enabled,
         services=services,
         database=database,
         certificates=tuple(listed[name] for name in sorted(listed)),
@@ -285,7 +288,10 @@ def https_problem(stack: Stack, url: str) -> str | None:
         answer = httpx.get(url, verify=context, timeout=5, trust_env=False)
     except (httpx.HTTPError, OSError) as error:
         return str(error) or type(error).__name__
-    return None if answer.is_success else f"it answers {answer.status_code}"
+    closed = stack.settings.edge.maintenance.enabled and answer.url.path == "/"
+    if answer.is_success or (closed and answer.status_code == httpx.codes.SERVICE_UNAVAILABLE):
+        return None
+    return f"it answers {answer.status_code}"
 
 
 def disk_now(stack: Stack, api: Api) -> Disk | None:

@@ -52,6 +52,8 @@ def _show(found: Health) -> None:
     facts.show_header = False
     if found.url:
         facts.add_row("url", f"{escape(found.url)}  {_good(found.url_answers, 'answers', 'does not answer')}")
+    if found.maintenance:
+        facts.add_row("maintenance", "[yellow]closed to all but edge.maintenance.allow[/]")
     if found.database:
         _add_database(facts, found.database)
     for certificate in found.certificates:
