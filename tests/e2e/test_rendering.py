@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gzip
+import ipaddress
 import json
 import socket
 import ssl
@@ -573,6 +574,16 @@ def test_a_proxied_frontend_that_does_not_answer_gets_a_page_too(lab: Lab, certi
     assert answer.status == 502
     assert "<h1>Grocery List does not answer just now</h1>" in answer.body
     assert answer.headers["retry-after"] == "5"
+
+
+def test_a_server_behind_that_is_out_of_reach_is_not_waited_for(lab: Lab, certificates: Certificates) -> None:
+    """Nobody has that address: there is no refusal either."""
+    nowhere = str(ipaddress.ip_network(lab.subnet)[-2])
+    edge = dataclasses.replace(EDGE, auth_server=f"{nowhere}:3001")
+    door = door_of(start_edge(lab, edge, certificates, alias="reaching", files={}), edge, certificates)
+    answer = door.ask("/api/lists")
+    assert (answer.status, answer.headers["retry-after"]) == (504, "5")
+    assert json.loads(answer.body)["error"]["code"] == "unavailable"
 
 
 def test_an_error_page_is_found_with_its_error_only(door: Door) -> None:
