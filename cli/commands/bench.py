@@ -16,7 +16,7 @@ from cli.stack import ROOT
 
 def bench(
     parts: Annotated[
-        list[str] | None, typer.Argument(help="fresh, start, footprint, api, sync; all when left out.")
+        list[str] | None, typer.Argument(help="fresh, start, footprint, api, sync, edge; all when left out.")
     ] = None,
     json: AsJson = False,
     yes: Yes = False,
