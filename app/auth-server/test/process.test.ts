@@ -173,7 +173,7 @@ describe("the server process", () => {
       const answer = await ask(first.port, "/api/push/subscriptions", subscription, { cookie: ben.cookie });
       expect(answer.status).toBe(201);
       await add(ada, listId, "Milk");
-      await expect.poll(() => service.for(phone).length, { timeout: 10_000 }).toBe(1);
+      await expect.poll(() => service.for(phone).length, { timeout: 20_000 }).toBe(1);
       first.child.kill("SIGKILL");
       await first.exited;
 
@@ -181,7 +181,7 @@ describe("the server process", () => {
       const second = await start(settings, { VAPID_PRIVATE_KEY: privateKey });
       await healthy(second.port);
       await add(ada, listId, "Bread");
-      await expect.poll(() => service.for(phone).length, { timeout: 10_000 }).toBe(2);
+      await expect.poll(() => service.for(phone).length, { timeout: 20_000 }).toBe(2);
       expect(service.messages(phone).map(({ body }) => body)).toEqual([
         "Ada added 1 item: Milk",
         "Ada added 1 item: Bread",
@@ -194,7 +194,7 @@ describe("the server process", () => {
       service.stop();
       await server.app.close();
     }
-  });
+  }, 60_000);
 
   it("exits 2 with every missing setting named when it cannot start", async () => {
     const { output, exited } = await start({ DB_HOST: "", CORS_ORIGIN: "" });

@@ -60,12 +60,12 @@ describe("a device", () => {
     await subscribe(ben);
     await subscribe(ben, laptop);
     await add(ada, listId, "Milk");
-    await expect.poll(() => service.for(laptop).length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => service.for(laptop).length, { timeout: 20_000 }).toBe(1);
     expect((await as(ben, "POST", "/api/push/unsubscribe", { endpoint: phone.endpoint })).statusCode).toBe(204);
     await add(ada, listId, "Bread");
-    await expect.poll(() => service.for(laptop).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => service.for(laptop).length, { timeout: 20_000 }).toBe(2);
     expect(service.messages(phone).map(({ body }) => body)).toEqual(["Ada added 1 item: Milk"]);
-  });
+  }, 60_000);
 
   it("is listed by its label, without what it is reached by, and removed by its id", async () => {
     const id = await subscribe(ben);

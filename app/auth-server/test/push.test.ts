@@ -223,7 +223,7 @@ describe("a push that is not taken", () => {
     await sender.turn();
     const [first] = await deliveries();
     expect(first).toMatchObject({ state: "queued", attempts: 1 });
-    expect(first?.["wait"]).toBeGreaterThan(20);
+    expect(first?.["wait"]).toBeGreaterThan(0);
     expect(first?.["wait"]).toBeLessThan(40);
     expect(service.for(phone), "not before its time").toHaveLength(1);
     service.answer(phone, 201);
@@ -270,7 +270,7 @@ describe("a push that is not taken", () => {
     await sender.turn();
     const [waiting] = await deliveries();
     expect(waiting?.["state"]).toBe("queued");
-    expect(waiting?.["wait"]).toBeGreaterThan(590);
+    expect(waiting?.["wait"]).toBeGreaterThan(500);
     service.answer(phone, { status: 503, headers: { "retry-after": new Date(Date.now() + 7_200_000).toUTCString() } });
     await pass("600 seconds");
     await sender.turn();
