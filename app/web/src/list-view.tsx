@@ -305,6 +305,8 @@ function RenameForm(props: { name: string; onDone: (name?: string) => void }) {
   );
 }
 
+const focusTitle = () => document.querySelector<HTMLElement>("[data-testid=list-title]")?.focus();
+
 /** What is to buy, under the headings of a shop or in the order made by hand, and the basket. */
 function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: string }) {
   const { desk } = props;
@@ -343,8 +345,14 @@ function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: st
   keepFocus({
     shown: () => [wanted().map((item) => item.id), basket()],
     sent: () => sent,
-    fallback: () => document.querySelector<HTMLElement>("[data-testid=list-title]")?.focus(),
+    fallback: focusTitle,
   });
+  const clear = async () => {
+    await desk.clear(bought());
+    // The button is gone with the basket.
+    const above = wanted().at(-1);
+    if (document.activeElement === document.body && !(above && focusItem(above.id))) focusTitle();
+  };
 
   const setting: RowSetting = {
     get shared() {
@@ -415,7 +423,7 @@ function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: st
           <div class="basket-head">
             <h2>In the basket ({basket().length})</h2>
             <Show when={!searching()}>
-              <button class="link" type="button" data-testid="clear-checked" onClick={() => void desk.clear(bought())}>
+              <button class="link" type="button" data-testid="clear-checked" onClick={() => void clear()}>
                 Clear
               </button>
             </Show>

@@ -181,14 +181,19 @@ export function createDesk(parts: {
   const type = (change: Partial<Draft>) =>
     setEditing((now) => (now ? { ...now, draft: { ...now.draft, ...change } } : now));
 
+  /** Writes what is being edited and closes it, unless it has no name or cannot be written. */
   async function save(): Promise<void> {
     const now = editing();
     if (now === undefined) return;
     const after = tidied(now.draft);
     if (after.name === "") return;
-    setEditing(undefined);
     const current = byId().get(now.origin.id);
-    if (current === undefined && !(await restore([now.origin]))) return;
+    if (current === undefined) {
+      if (!(await restore([now.origin]))) return;
+      // It comes back as it went, which may have been out of somebody's basket.
+      void store.write(mutators.item.check({ id: now.origin.id, checked: now.origin.checked, at: Date.now() }));
+    }
+    setEditing((open) => (open?.origin.id === now.origin.id ? undefined : open));
     const before = current ? draftOf(current) : now.base;
     if (same(before, after)) return;
     if (await store.write(mutators.item.edit({ id: now.origin.id, ...after })))

@@ -31,8 +31,8 @@ export function dragRow(
     const middle = places[from]?.middle ?? 0;
     const top = (first?.middle ?? 0) - middle;
     const bottom = (last?.middle ?? 0) - middle;
-    const offset = Math.max(top, Math.min(bottom, pointer + scrollY - start));
-    row.style.transform = `translateY(${offset}px)`;
+    const offset = pointer + scrollY - start;
+    row.style.transform = `translateY(${Math.max(top, Math.min(bottom, offset))}px)`;
     to = from;
     places.forEach((other, index) => {
       const passed = index < from ? other.middle > middle + offset : other.middle < middle + offset;

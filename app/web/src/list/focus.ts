@@ -8,8 +8,8 @@ const rowOf = (id: string) => document.querySelector<HTMLElement>(`[data-item-id
 /** Focuses a control of an item, its checkbox where it has no such control. False when the item is not there. */
 export function focusItem(id: string, control?: string): boolean {
   const row = rowOf(id);
-  const wanted = control === undefined ? null : row?.querySelector<HTMLElement>(`[data-testid="${control}"]`);
-  const found = wanted ?? row?.querySelector<HTMLElement>("input, button");
+  const there = (testid: string) => row?.querySelector<HTMLElement>(`[data-testid="${testid}"]`);
+  const found = there(control ?? "item-check") ?? there("item-check") ?? row?.querySelector<HTMLElement>("input");
   found?.focus();
   return found !== undefined && found !== null;
 }

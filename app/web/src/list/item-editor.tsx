@@ -15,9 +15,11 @@ export function ItemEditor(props: { now: Editing; desk: Desk }) {
     name.scrollIntoView({ block: "nearest" });
   });
 
-  const leave = (how: () => unknown) => {
-    void how();
-    focusItem(id, "item-edit");
+  const leave = async (how: () => unknown) => {
+    const left = how();
+    if (props.desk.editing() === undefined) focusItem(id, "item-edit");
+    await left;
+    if (document.activeElement === document.body) focusItem(id, "item-edit");
   };
   // "3 cartons" in the field for the quantity means what it says.
   const save = async () => {
@@ -31,10 +33,10 @@ export function ItemEditor(props: { now: Editing; desk: Desk }) {
       class="edit-item"
       onSubmit={(event) => {
         event.preventDefault();
-        leave(save);
+        void leave(save);
       }}
       onKeyDown={(event) => {
-        if (event.key === "Escape") leave(props.desk.cancel);
+        if (event.key === "Escape") void leave(props.desk.cancel);
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.requestSubmit();
       }}
     >
@@ -105,7 +107,7 @@ export function ItemEditor(props: { now: Editing; desk: Desk }) {
         {props.now.notices.join(" ")}
       </p>
       <div class="row end">
-        <button class="plain" type="button" data-testid="item-cancel" onClick={() => leave(props.desk.cancel)}>
+        <button class="plain" type="button" data-testid="item-cancel" onClick={() => void leave(props.desk.cancel)}>
           {props.now.gone ? "Let it go" : "Cancel"}
         </button>
         <button class="primary" type="submit" data-testid="item-save">
