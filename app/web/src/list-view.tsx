@@ -262,7 +262,7 @@ function ListHead(props: {
           class="plain share-button"
           type="button"
           data-testid="share-open"
-          aria-label={`Who is on this list: ${props.people}`}
+          aria-label={`Share: who is on this list, ${props.people}`}
           onClick={() => props.onShare()}
         >
           <ShareIcon />
@@ -326,7 +326,7 @@ function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: st
     return arrange(fitting, props.manual ? "manual" : "automatic");
   });
   const groups = createMemo(() => arranged().wanted.map((group) => group.key), undefined, {
-    equals: (a, b) => a.join() === b.join(),
+    equals: (a, b) => a.length === b.length && a.every((key, index) => key === b[index]),
   });
   const group = (key: string) => arranged().wanted.find((one) => one.key === key);
   const wanted = createMemo(() => arranged().wanted.flatMap((one) => one.items));
@@ -423,7 +423,13 @@ function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: st
           <div class="basket-head">
             <h2>In the basket ({basket().length})</h2>
             <Show when={!searching()}>
-              <button class="link" type="button" data-testid="clear-checked" onClick={() => void clear()}>
+              <button
+                class="link"
+                type="button"
+                data-testid="clear-checked"
+                aria-label="Clear the basket"
+                onClick={() => void clear()}
+              >
                 Clear
               </button>
             </Show>
