@@ -48,7 +48,8 @@ export function keepFocus(parts: {
       const moved = here === undefined || (parts.sent() === id && !sharesPart(left, here, id));
       if (!moved && document.activeElement?.closest<HTMLElement>("[data-item-id]")?.dataset["itemId"] === id) return;
       const next = moved ? neighbour(left, left.filter((one) => now.some((part) => part.includes(one))), id) : id;
-      if (next === undefined || !focusItem(next, control)) parts.fallback();
+      // Of an item that is gone, the checkbox: a key still held down on "Remove" must not remove the next one too.
+      if (next === undefined || !focusItem(next, here === undefined ? undefined : control)) parts.fallback();
     }),
   );
 }
