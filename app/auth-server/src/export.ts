@@ -59,6 +59,9 @@ export async function exportAccount(database: Database, user: User): Promise<Exp
                    SELECT ${ITEM}, profile.name AS "addedBy" FROM public.item
                      LEFT JOIN public.profile ON profile.id = item.created_by
                     WHERE item.list_id = list.id) AS one) AS items,
+                (SELECT coalesce(json_agg(json_build_object('name', name, 'quantity', quantity, 'unit', unit, 'note', note,
+                          'removedAt', removed_at) ORDER BY removed_at, id), '[]')
+                   FROM trash.item WHERE item.list_id = list.id) AS "itemsRemovedLately",
                 (SELECT coalesce(json_agg(json_build_object('name', name, 'quantity', quantity, 'unit', unit,
                           'category', category, 'times', times, 'lastAddedAt', last_added_at) ORDER BY key), '[]')
                    FROM public.remembered_item WHERE remembered_item.list_id = list.id) AS "addedBefore"

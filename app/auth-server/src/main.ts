@@ -19,7 +19,7 @@ function configOrExit(): Config {
 }
 
 const config = configOrExit();
-const { app, database, drain } = await buildServer(config);
+const { app, database, report, drain } = await buildServer(config);
 
 // Libraries that write to the console would break the one-JSON-object-a-line log.
 for (const level of ["error", "warn", "info", "debug"] as const)
@@ -29,7 +29,10 @@ for (const level of ["error", "warn", "info", "debug"] as const)
   };
 console.log = console.info;
 
-process.on("unhandledRejection", (reason) => app.log.error({ err: reason }, "a promise failed with nobody waiting"));
+process.on("unhandledRejection", (reason) => {
+  app.log.error({ err: reason }, "a promise failed with nobody waiting");
+  report(reason, "nobody waiting");
+});
 
 let stopping = false;
 for (const signal of ["SIGTERM", "SIGINT"] as const)

@@ -69,6 +69,8 @@ function loggerOptions(config: Config): FastifyLoggerOptions & PinoLoggerOptions
 export type Server = {
   readonly app: FastifyInstance;
   readonly database: Database;
+  /** Tells the error tracker, if there is one, of a fault that no request has. */
+  report(error: unknown, where: string): void;
   /** Refuses readiness, goes on serving for DRAIN_SECONDS and asks clients to reconnect elsewhere, then closes. */
   drain(): Promise<void>;
 };
@@ -141,14 +143,14 @@ export async function buildServer(config: Config): Promise<Server> {
     pushRoutes(scope, { push: config.push, devices: new Devices(database), visitors, rateLimit });
     errorRoutes(scope, reporter);
   });
-  await app.register(async (scope) => zeroRoutes(scope, { config, database, visitors }));
+  await app.register(async (scope) => zeroRoutes(scope, { config, database, visitors, reporter }));
 
   // Mail that an earlier process left.
   outbox?.wake();
   const push = config.push && startPush(config.push, { database, metrics, log: app.log });
 
   const sweep = setInterval(() => {
-    Promise.all([sessions.sweep(), throttle.sweep(), mailTokens.sweep(), tidy(database)]).catch((error: unknown) =>
+    Promise.all([sessions.sweep(), throttle.sweep(), mailTokens.sweep(), Outbox.sweep(database), tidy(database)]).catch((error: unknown) =>
       app.log.warn({ err: error }, "old sessions could not be removed; trying again later"),
     );
   }, SWEEP_INTERVAL_MS).unref();
@@ -167,5 +169,5 @@ export async function buildServer(config: Config): Promise<Server> {
     await new Promise((resolve) => setTimeout(resolve, config.DRAIN_SECONDS * 1000));
     await app.close();
   };
-  return { app, database, drain };
+  return { app, database, report: (error, where) => reporter?.error(error, where), drain };
 }

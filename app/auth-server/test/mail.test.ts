@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Outbox } from "../src/mail/outbox.ts";
 import { transportFor } from "../src/mail/transport.ts";
 import type { Server } from "../src/server.ts";
 import { cookieHeader, freshEmail, ORIGIN, PASSWORD, postgres, send, somebody, startServer, write, type Person } from "./helpers.ts";
@@ -231,6 +232,32 @@ describe("mail that waits", () => {
     expect(mail.to(email)).toEqual([]);
     const metrics = await server.app.inject({ url: "/metrics" });
     expect(metrics.body).toMatch(/emails_total\{result="failed"\} [1-9]/);
+  });
+
+  it("is given up after a day, and forgotten where no mail is sent any more", async () => {
+    const email = freshEmail();
+    const put = (age: string, due: string) =>
+      server.database.rows(
+        `INSERT INTO mail.outbox (kind, email, attempts, created_at, due_at)
+         SELECT 'reset', email, 20, now() - $2::interval, now() + $3::interval FROM auth.account WHERE email = $1`,
+        [email, age, due],
+      );
+    await somebody(server, "N", email);
+    await mailsTo(email);
+    mail.refusals.push(451);
+    await put("25 hours", "0");
+    await nudge();
+    await nothingWaits();
+    expect(mail.to(email)).toHaveLength(1);
+
+    const disabled = await startServer();
+    try {
+      await put("49 hours", "1 hour");
+      await Outbox.sweep(disabled.database);
+      await nothingWaits();
+    } finally {
+      await disabled.app.close();
+    }
   });
 
   it("is sent by one of several servers, and by another when the first one died with it", async () => {

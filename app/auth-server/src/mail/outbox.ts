@@ -12,14 +12,16 @@ import { transportFor } from "./transport.ts";
 
 export type MailKind = "registered" | "verify" | "reset" | "password-changed";
 
-type Row = { id: string; kind: MailKind; email: string; account_id: string | null; attempts: number };
+/** `old`: it has waited so long that nobody waits for it any more. */
+type Row = { id: string; kind: MailKind; email: string; account_id: string | null; attempts: number; old: boolean };
 type Account = { id: string; verified: boolean };
 
 const POLL_MS = 5_000;
 // Longer than all timeouts of one sending together: a row taken this long ago belongs to a process that has died.
 const LEASE_SECONDS = 300;
-const MAX_ATTEMPTS = 8;
+const GIVEN_UP_AFTER = "1 day";
 const FIRST_RETRY_SECONDS = 15;
+const LONGEST_RETRY_SECONDS = 3_600;
 
 /**
  * Mail that waits in the database, so that no answer waits for a mail server and none is lost when a process ends.
@@ -67,13 +69,18 @@ export class Outbox {
     this.#transport.close();
   }
 
+  /** Forgets what waits for a mail server that was taken out of the settings. */
+  static async sweep(database: Database): Promise<void> {
+    await database.rows("DELETE FROM mail.outbox WHERE created_at < now() - 2 * $1::interval", [GIVEN_UP_AFTER]);
+  }
+
   /** Sends the mail that is due longest; whether there was one. */
   async #next(): Promise<boolean> {
     const [row] = await this.#database.rows<Row>(
       `UPDATE mail.outbox SET attempts = attempts + 1, due_at = now() + make_interval(secs => $1)
         WHERE id = (SELECT id FROM mail.outbox WHERE due_at <= now() ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, kind, email, account_id, attempts`,
-      [LEASE_SECONDS],
+        RETURNING id, kind, email, account_id, attempts, created_at < now() - $2::interval AS old`,
+      [LEASE_SECONDS, GIVEN_UP_AFTER],
     );
     if (!row) return false;
     const mail = await this.#text(row);
@@ -123,13 +130,14 @@ export class Outbox {
   }
 
   async #failed(row: Row, error: unknown): Promise<void> {
-    if (isPermanent(error) || row.attempts >= MAX_ATTEMPTS) {
+    if (isPermanent(error) || row.old) {
       await this.#remove(row);
       this.#metrics.emails.inc({ result: "failed" });
       this.#log.error({ err: withoutAddress(error), mail: row.id, attempts: row.attempts }, "a mail could not be sent; given up");
       return;
     }
-    const seconds = FIRST_RETRY_SECONDS * 2 ** (row.attempts - 1) * (0.75 + Math.random() / 2);
+    const pause = Math.min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (row.attempts - 1));
+    const seconds = pause * (0.75 + Math.random() / 2);
     await this.#database.rows("UPDATE mail.outbox SET due_at = now() + make_interval(secs => $2) WHERE id = $1", [
       row.id,
       seconds,

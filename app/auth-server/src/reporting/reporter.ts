@@ -28,7 +28,7 @@ export class Reporter {
   }
 
   /** A fault of this server. */
-  error(thrown: unknown, where: string, requestId: string): void {
+  error(thrown: unknown, where: string, requestId?: string): void {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     this.send({
       platform: "node",
@@ -37,7 +37,7 @@ export class Reporter {
       stack: error.stack ?? "",
       release: this.#config.version,
       where,
-      requestId,
+      ...(requestId === undefined ? {} : { requestId }),
     });
   }
 

@@ -7,6 +7,7 @@ import type { Config } from "../config.ts";
 import type { Database } from "../database.ts";
 import { mutators } from "../mutations.ts";
 import { Refusal } from "../refusal.ts";
+import type { Reporter } from "../reporting/reporter.ts";
 import type { Visitors } from "../visitors.ts";
 import { isTransient, MutationDatabase } from "../zero-database.ts";
 
@@ -14,12 +15,13 @@ export type ZeroParts = {
   readonly config: Config;
   readonly database: Database;
   readonly visitors: Visitors;
+  readonly reporter: Reporter | undefined;
 };
 
 type ZeroRequest = FastifyRequest<{ Querystring: Record<string, string>; Body: ReadonlyJSONValue }>;
 
 /** What zero-cache asks on behalf of a browser, whose cookies it passes on. Nobody else has the key. */
-export function zeroRoutes(app: FastifyInstance, { config, database, visitors }: ZeroParts): void {
+export function zeroRoutes(app: FastifyInstance, { config, database, visitors, reporter }: ZeroParts): void {
   const expectedKey = digest(config.ZERO_AUTH_SECRET);
   const shardSchema = `${config.ZERO_APP_ID}_0`;
 
@@ -68,6 +70,7 @@ export function zeroRoutes(app: FastifyInstance, { config, database, visitors }:
           } catch (error) {
             if (isTransient(error) || error instanceof ApplicationError) throw error;
             request.log.error({ err: error, mutator: name }, "a mutator failed");
+            reporter?.error(error, `mutator ${name.slice(0, 80)}`, request.id);
             throw new ApplicationError("This change could not be made.");
           }
         }),
