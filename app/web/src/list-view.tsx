@@ -193,12 +193,15 @@ export function ListView(props: { listId: string; user: User; store: Store }) {
         )}
       </Match>
       <Match when={complete()}>
-        <p class="empty" data-testid="list-missing">
-          There is no such list, or it is not shared with you.{" "}
-          <button class="link" type="button" data-testid="list-back" onClick={() => go("/")}>
-            Your lists
-          </button>
-        </p>
+        <div class="empty" data-testid="list-missing">
+          <h1>There is no such list</h1>
+          <p>
+            Or it is not shared with you.{" "}
+            <button class="link" type="button" data-testid="list-back" onClick={() => go("/")}>
+              Your lists
+            </button>
+          </p>
+        </div>
       </Match>
     </Switch>
   );

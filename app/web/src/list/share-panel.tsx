@@ -133,7 +133,7 @@ function MemberRow(props: {
           class="link"
           type="button"
           data-testid="list-hand-over"
-          aria-label={`Make ${name()} the owner`}
+          aria-label={`Make owner: ${name()}`}
           onClick={() => props.onAsk(true)}
         >
           Make owner
