@@ -60,6 +60,7 @@ def test_the_way_from_the_login_to_a_shared_list_and_out_again_needs_no_pointer(
     keys.press("Control+z")
     ben.expect_item("apples", checked=False)
     keys.press_on("item-edit", "Enter")
+    expect(ada.see("item-edit-name")).to_be_focused()
     keys.press("Control+a")
     ada.page.keyboard.type("Pears")
     keys.press("Enter")
