@@ -20,7 +20,7 @@ NOT_A_FAULT: Mapping[str, str] = {
     "cert_revocation": "the stack's own authority has nobody to whom a list would be of use: it replaces a certificate",
 }
 WORST_FIRST = ("FATAL", "CRITICAL", "HIGH", "MEDIUM", "LOW", "WARN")
-# All there is to be had by a site that is not built into browsers and gives a stranger no cookie.
+# Its table adds up to 145: five of them are for names that browsers have built in, five for cookies of strangers.
 OBSERVATORY_POINTS = 135
 LIGHTHOUSE_AIM = 95
 # An attempt that other work on the machine has slowed down says nothing about the page.
