@@ -23,7 +23,8 @@ const impersonal = (text: string) => text.replace(UUID, ":id").replace(/[^\s@"'<
 export function reportOf(thrown: unknown, path: string, release: string): Report | undefined {
   if (thrown instanceof ApiError) return undefined;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  if (NO_FAULT.test(error.message) || error.name === "AbortError") return undefined;
+  // The second name: another tab logged out and took the replica with it.
+  if (NO_FAULT.test(error.message) || ["AbortError", "IDBNotFoundError"].includes(error.name)) return undefined;
   return {
     message: impersonal(`${error.name}: ${error.message}`.slice(0, MAX_MESSAGE)),
     stack: impersonal((error.stack ?? "").slice(0, MAX_STACK)),

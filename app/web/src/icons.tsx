@@ -28,6 +28,7 @@ export const LeaveIcon = () => <Icon><path d="M10 4H5v16h5M14 8l4 4-4 4M18 12H9"
 export const PlusIcon = () => <Icon><path d="M12 5v14M5 12h14" /></Icon>;
 export const CloseIcon = () => <Icon><path d="M6 6l12 12M18 6L6 18" /></Icon>;
 
+export const InstallIcon = () => <Icon><path d="M12 4v11M7.500 11l4.500 4.500 4.500-4.500M5 20h14" /></Icon>;
 export const PersonIcon = () => (
   <Icon>
     <circle cx="12" cy="8" r="3.800" />

@@ -3,7 +3,7 @@ import { createEffect, createSignal, Match, onCleanup, onMount, Show, Switch } f
 import { wordsOf } from "./api.ts";
 import { PHASE_WORDS } from "./connection.ts";
 import { Dialog } from "./dialog.tsx";
-import { LeaveIcon, Mark, PersonIcon } from "./icons.tsx";
+import { InstallIcon, LeaveIcon, Mark, PersonIcon } from "./icons.tsx";
 import { install, installable } from "./install.ts";
 import { ListView } from "./list-view.tsx";
 import { Lists } from "./lists.tsx";
@@ -73,8 +73,15 @@ export function Workspace(props: { user: User }) {
           </span>
           <span class="bar-end">
             <Show when={installable()}>
-              <button class="link" type="button" data-testid="install" onClick={install}>
-                Install
+              <button
+                class="link install"
+                type="button"
+                data-testid="install"
+                aria-label="Install the application"
+                onClick={install}
+              >
+                <InstallIcon />
+                <span class="wide-only">Install</span>
               </button>
             </Show>
             <a
