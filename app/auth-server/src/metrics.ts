@@ -108,7 +108,7 @@ export class Metrics {
     const activeUsers = cached(ACTIVE_USERS_CACHE_MS, () => countActiveUsers(database));
     new Gauge({
       name: "active_users",
-      help: "Accounts that used a session in the last 15 minutes; absent while the database does not answer.",
+      help: "Accounts that used a session in the last 15 minutes, as the database knows: the same from every replica.",
       registers,
       async collect() {
         const count = await activeUsers();
