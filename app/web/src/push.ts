@@ -26,7 +26,8 @@ const KEPT = "grocery.push";
 const WORKER_PATIENCE_MS = 5_000;
 const GIVE_UP_MS = 3_000;
 
-const [pushState, setPushState] = createSignal<PushState>("off");
+/** Undefined until it is known. */
+const [pushState, setPushState] = createSignal<PushState>();
 export { pushState };
 
 const capable = () => "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;

@@ -21,6 +21,7 @@ const QUIET_FROM = "22:00";
 const QUIET_UNTIL = "07:00";
 
 const STATE_WORDS = {
+  unknown: "…",
   on: "You hear of it here when others add something to your lists.",
   off: "Hear of it when others add something to your lists, also while this page is closed.",
   denied: "This browser has been told not to show notifications of this page. Its settings for this site can change that.",
@@ -76,7 +77,7 @@ export function Notifications(props: { user: User }) {
           Notifications on this device
         </button>
         <p class="hint" id={hintId}>
-          {STATE_WORDS[pushState()]}
+          {STATE_WORDS[pushState() ?? "unknown"]}
         </p>
       </div>
       <Problem id={problemId} testid="push-error">
