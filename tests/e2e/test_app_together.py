@@ -54,6 +54,18 @@ def test_undoing_an_edit_leaves_alone_what_somebody_else_changed_since(sharing: 
     expect(ben.item("Milk").get_by_test_id("item-quantity")).to_have_text("5")
 
 
+def test_an_item_that_has_been_in_the_basket_and_out_again_is_edited_like_any_other(sharing: Sharing) -> None:
+    ada, ben = sharing.ada, sharing.ben
+    _have(sharing, "Milk")
+    for checked in (True, False):
+        ada.check("Milk")
+        ben.expect_item("Milk", checked=checked)
+    field = _begin_editing(ada, "Milk")
+    ben.add("Bread")
+    ada.expect_item("Bread")
+    expect(field).to_be_focused()
+
+
 def test_whoever_types_goes_on_typing_while_others_add_and_remove(sharing: Sharing) -> None:
     ada, ben = sharing.ada, sharing.ben
     _have(sharing, "Milk", "Bread")

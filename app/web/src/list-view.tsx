@@ -348,6 +348,7 @@ function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: st
   keepFocus({
     shown: () => [wanted().map((item) => item.id), basket()],
     sent: () => sent,
+    arrived: () => (sent = undefined),
     fallback: focusTitle,
   });
   const clear = async () => {

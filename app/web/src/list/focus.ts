@@ -24,6 +24,8 @@ export function keepFocus(parts: {
   /** The ids of each part of the list, as shown. */
   readonly shown: Accessor<readonly (readonly string[])[]>;
   readonly sent: () => string | undefined;
+  /** Called when that has happened. */
+  readonly arrived: () => void;
   /** Where the focus goes when no row is left for it. */
   readonly fallback: () => void;
 }): void {
@@ -43,17 +45,16 @@ export function keepFocus(parts: {
       if (held === undefined) return;
       const { id, control } = held;
       held = undefined;
-      const left = before.find((part) => part.includes(id)) ?? [];
-      const here = now.find((part) => part.includes(id));
-      const moved = here === undefined || (parts.sent() === id && !sharesPart(left, here, id));
+      const was = before.findIndex((part) => part.includes(id));
+      const is = now.findIndex((part) => part.includes(id));
+      const sent = parts.sent() === id && was !== is;
+      if (sent) parts.arrived();
+      const moved = is === -1 || sent;
       if (!moved && document.activeElement?.closest<HTMLElement>("[data-item-id]")?.dataset["itemId"] === id) return;
+      const left = before[was] ?? [];
       const next = moved ? neighbour(left, left.filter((one) => now.some((part) => part.includes(one))), id) : id;
       // Of an item that is gone, the checkbox: a key still held down on "Remove" must not remove the next one too.
-      if (next === undefined || !focusItem(next, here === undefined ? undefined : control)) parts.fallback();
+      if (next === undefined || !focusItem(next, is === -1 ? undefined : control)) parts.fallback();
     }),
   );
 }
-
-/** Whether the item is still among those it was among. */
-const sharesPart = (left: readonly string[], here: readonly string[], id: string) =>
-  left.some((one) => one !== id && here.includes(one));
