@@ -79,11 +79,10 @@ export async function resumePush(user: User): Promise<void> {
   if (known.endpoint !== held.endpoint || known.login !== loginMark()) await tell(user, held);
 }
 
-/** Whether the server sends notifications at all. */
-export async function offered(): Promise<boolean> {
+/** Finds out whether the server sends notifications at all. */
+export async function askOffer(): Promise<void> {
   const { pushPublicKey } = await serverConfig();
   if (!pushPublicKey || !capable()) setPushState("unsupported");
-  return pushState() !== "unsupported";
 }
 
 /** Asks the person, the browser and the server, in this order. Throws when the last two do not agree. */

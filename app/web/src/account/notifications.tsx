@@ -2,9 +2,9 @@ import { createEffect, createResource, createSignal, createUniqueId, For, onMoun
 import { wordsOf } from "../api.ts";
 import { createSubmission, Problem } from "../form.tsx";
 import {
+  askOffer,
   endPush,
   isThisDevice,
-  offered,
   pushSettings,
   pushState,
   removeDevice,
@@ -41,7 +41,7 @@ export function Notifications(props: { user: User }) {
       return NONE;
     }
   });
-  onMount(() => void offered().catch(() => undefined));
+  onMount(() => void askOffer().catch(() => undefined));
 
   const possible = () => pushState() === "on" || pushState() === "off";
   const attempt = async (work: () => Promise<unknown>) => {
