@@ -3,7 +3,7 @@ import { Dynamic } from "solid-js/web";
 import { lookForUpdate } from "./update.ts";
 
 const AGAIN_MS = 500;
-const later = () => new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+const after = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export const Loading = () => <p class="loading">Loading…</p>;
 
@@ -16,7 +16,10 @@ export function part<Props extends object>(load: () => Promise<Component<Props>>
     const [attempt, setAttempt] = createSignal(1);
     const [found] = createResource(attempt, async () => {
       try {
-        return { component: await load().catch(() => later().then(load)) };
+        const component = await load().catch(() => after(AGAIN_MS).then(load));
+        // Running a large part and showing it are two tasks: between them a phone can answer a finger.
+        await after(0);
+        return { component };
       } catch (error) {
         console.warn("A part of the page could not be loaded:", error);
         void lookForUpdate();
