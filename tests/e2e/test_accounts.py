@@ -229,36 +229,50 @@ class Tracker:
         self._server.server_close()
 
 
-def test_what_others_issued_reaches_the_servers_as_files_and_is_used(mailing: Checkout, api: Api, way_out: str) -> None:
-    """After the other tests: from here on the stack trusts its mail server no longer."""
-    password = secrets.token_hex(16)
+@pytest.fixture
+def tracker(way_out: str) -> Iterator[Tracker]:
     with Tracker(way_out) as tracker:
-        mailing.configure(auth_server={"error_reporting": True}, email={"security": "starttls", "username": "grocery"})
-        refused = mailing.preview(expect=1)
-        for name in ("smtp-password", "error-reporting-dsn"):
-            assert f"./grocery config secret set {name}" in refused.text
-        for name, value in (("smtp-password", password), ("error-reporting-dsn", tracker.dsn)):
-            set_secret(mailing, name, value)
-        mailing.up()
+        yield tracker
 
-        for container in servers(api, mailing.stack):
-            code, found, _ = execute(
-                api, container, ["node", "-p", "fs.readFileSync('/run/secrets/SMTP_PASSWORD','utf8')"]
-            )
-            assert (code, found.strip()) == (0, password)
-        shown = json.dumps(services(api, mailing.stack)["auth-server"])
-        assert "SMTP_USERNAME=grocery" in shown
-        assert password not in shown
-        assert tracker.key not in shown
 
-        report = {"message": "TypeError: x", "stack": "", "where": "/lists/:id", "release": "1.0.0"}
-        ada = Person(mailing, "Ada")
-        assert ada.get("/api/config").json()["errorReporting"] is True
-        assert ada.send("POST", "/api/errors", **report).status_code == HTTPStatus.ACCEPTED
-        event = tracker.events.get(timeout=60)
-        assert event["path"] == "/api/7/envelope/"
-        assert f"sentry_key={tracker.key}" in event["sender"]
-        assert event["exception"]["values"][0]["type"] == "TypeError"
+@pytest.fixture
+def changed(mailing: Checkout) -> Iterator[Checkout]:
+    """The stack with settings that a test may change: they are put back."""
+    before = mailing.settings
+    yield mailing
+    mailing.write_settings(before)
+    mailing.up()
+
+
+def test_what_others_issued_reaches_the_servers_as_files_and_is_used(
+    changed: Checkout, api: Api, tracker: Tracker
+) -> None:
+    password = secrets.token_hex(16)
+    changed.configure(auth_server={"error_reporting": True}, email={"security": "starttls", "username": "grocery"})
+    refused = changed.preview(expect=1)
+    for name in ("smtp-password", "error-reporting-dsn"):
+        assert f"./grocery config secret set {name}" in refused.text
+    for name, value in (("smtp-password", password), ("error-reporting-dsn", tracker.dsn)):
+        set_secret(changed, name, value)
+    changed.up()
+
+    read = ["node", "-p", "fs.readFileSync('/run/secrets/SMTP_PASSWORD', 'utf8')"]
+    for container in servers(api, changed.stack):
+        code, found, _ = execute(api, container, read)
+        assert (code, found.strip()) == (0, password)
+    shown = json.dumps(services(api, changed.stack)["auth-server"])
+    assert "SMTP_USERNAME=grocery" in shown
+    assert password not in shown
+    assert tracker.key not in shown
+
+    report = {"message": "TypeError: x", "stack": "", "where": "/lists/:id", "release": "1.0.0"}
+    ada = Person(changed, "Ada")
+    assert ada.get("/api/config").json()["errorReporting"] is True
+    assert ada.send("POST", "/api/errors", **report).status_code == HTTPStatus.ACCEPTED
+    event = tracker.events.get(timeout=60)
+    assert event["path"] == "/api/7/envelope/"
+    assert f"sentry_key={tracker.key}" in event["sender"]
+    assert event["exception"]["values"][0]["type"] == "TypeError"
 
 
 def set_secret(checkout: Checkout, name: str, value: str) -> None:
