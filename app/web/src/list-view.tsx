@@ -315,10 +315,11 @@ function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: st
   const { desk } = props;
   const searching = () => props.search.trim() !== "";
   let sent: string | undefined;
+  let moving = Promise.resolve();
 
   const arranged = createMemo<Arranged>((last) => {
     // Nothing moves under a finger that moves something.
-    if (desk.dragged() !== undefined && last !== undefined) return last;
+    if ((desk.dragged() !== undefined || desk.placing()) && last !== undefined) return last;
     const edited = desk.editing()?.origin;
     // What is being edited stays where it was, even if somebody else has removed it.
     const items = edited ? [...desk.items().filter((item) => item.id !== edited.id), edited] : desk.items();
@@ -372,9 +373,14 @@ function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: st
       sent = id;
     },
     onMove: (id, to) => {
-      const order = wanted();
-      const index = order.findIndex((item) => item.id === id);
-      if (index >= 0) void desk.move(order, id, to(index, order.length)).then(() => focusItem(id, "item-drag"));
+      // One after the other, each from where the one before has put it.
+      moving = moving.then(async () => {
+        const order = wanted();
+        const index = order.findIndex((item) => item.id === id);
+        if (index < 0) return;
+        await desk.move(order, id, to(index, order.length));
+        focusItem(id, "item-drag");
+      });
     },
     onGrab: (event, id) => {
       const row = (event.currentTarget as HTMLElement).closest<HTMLElement>("[data-item-id]");

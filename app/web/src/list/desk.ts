@@ -59,11 +59,15 @@ export function createDesk(parts: {
   const { listId, user, store, items } = parts;
   const [editing, setEditing] = createSignal<Editing>();
   const [dragged, setDragged] = createSignal<string>();
+  /** While many rows are written for one move, nothing is arranged anew for each of them. */
+  const [placing, setPlacing] = createSignal(false);
   const [announcement, announce] = createSignal("");
   const [fresh, setFresh] = createSignal<ReadonlySet<string>>(new Set());
   const byId = createMemo(() => new Map(items().map((item) => [item.id, item])));
   /** Copies, made anew whenever anything about any item changes: the rows themselves are changed in place. */
-  const copies = createMemo<readonly Item[]>(() => items().map((item) => ({ ...item })));
+  const copies = createMemo<readonly Item[]>((last) =>
+    placing() && last ? last : items().map((item) => ({ ...item })),
+  );
   /** What was added, removed or brought back here, which is no news. */
   const mine = new Set<string>();
   let deeds: readonly Deed[] = [];
@@ -266,8 +270,13 @@ export function createDesk(parts: {
   async function move(order: readonly Item[], id: string, index: number): Promise<void> {
     const at = Math.max(0, Math.min(index, order.length - 1));
     const name = byId().get(id)?.name ?? "";
-    for (const placed of planMove(order, id, at))
-      if (!(await store.write(mutators.item.move({ id: placed.id, position: placed.position })))) return;
+    setPlacing(true);
+    try {
+      for (const placed of planMove(order, id, at))
+        if (!(await store.write(mutators.item.move({ id: placed.id, position: placed.position })))) return;
+    } finally {
+      setPlacing(false);
+    }
     announce(`${name}: ${at + 1} of ${order.length}`);
   }
 
@@ -280,7 +289,7 @@ export function createDesk(parts: {
     /** Whether something of this name is to buy already. */
     isWanted: (key: string) => wantedKeys().has(key),
     isFresh: (id: string) => fresh().has(id),
-    ...{ dragged, setDragged, announcement, show },
+    ...{ dragged, setDragged, placing, announcement, show },
   };
 }
 
