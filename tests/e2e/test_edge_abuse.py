@@ -317,6 +317,25 @@ def test_what_is_too_large_is_refused_before_anybody_reads_it(door: Door, unharm
 
 # --- nonsense by the thousand ---
 
+FOREIGN_WORDS = (
+    "GET / HTTP/9.9",
+    "GET / HTTP/3.0",
+    "BREW / HTTP/1.1",
+    "GET / HTTP/1.1\r\nTransfer-Encoding: steam",
+    "GET / HTTP/1.1\r\nHost: elsewhere.example\r\nTransfer-Encoding: steam",
+)
+
+
+@pytest.mark.parametrize("words", FOREIGN_WORDS)
+def test_what_nginx_does_not_know_is_the_client_s_fault_and_not_the_server_s(door: Door, words: str) -> None:
+    """Its own answers would be 501 and 505, which ring where errors of a server are counted."""
+    raw = f"{words}\r\nHost: {door.domain}\r\n\r\n".encode()
+    answers, _ = door.send(client(249), raw)
+    with door.connect_plain(client(249)) as wire:
+        plainly, _ = exchange(wire, raw)
+    assert [answer.status for answer in (*answers, *plainly) if answer.status >= 500] == []
+    assert answers, "over TLS it is said so"
+
 
 @pytest.mark.parametrize("count", [MALFORMED, pytest.param(MALFORMED_FULL, marks=pytest.mark.full)])
 def test_thousands_of_malformed_requests_end_no_worker_and_make_no_error_of_the_edge_s_own(
