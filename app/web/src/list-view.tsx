@@ -379,7 +379,7 @@ function Items(props: { desk: Desk; manual: boolean; shared: boolean; search: st
         const index = order.findIndex((item) => item.id === id);
         if (index < 0) return;
         await desk.move(order, id, to(index, order.length));
-        focusItem(id, "item-drag");
+        if (document.activeElement === document.body) focusItem(id, "item-drag");
       });
     },
     onGrab: (event, id) => {
