@@ -186,7 +186,7 @@ def test_the_endpoints_of_zero_cache_are_not_there_for_a_browser(
                 },
                 headers={"X-Api-Key": key},
             )
-            assert answer.status_code in (404, 405), f"{path} answered {answer.status_code}: {answer.text[:200]}"
+            assert answer.status_code in (400, 404, 405), f"{path} answered {answer.status_code}: {answer.text[:200]}"
     assert _rows(running, sharing.list_id) == before
     assert inside.ask_database(running, "SELECT count(*) FROM list WHERE name = 'forged'") == "0"
 
@@ -225,7 +225,7 @@ def test_logging_out_ends_the_session_everywhere_and_leaves_nothing_in_the_brows
         assert client.get("/api/auth/session").json()["user"] is None, "a copy of her cookies must not work either"
         assert client.post("/api/auth/refresh", json={}).status_code == 401
     ada.fill_in_login()
-    expect(ada.see("list-link")).to_have_text("Private0", timeout=PATIENCE_MS)
+    expect(ada.see("list-link")).to_contain_text("Private", timeout=PATIENCE_MS)
 
 
 def test_cookies_are_out_of_reach_for_scripts_and_for_other_sites(running: Checkout, join: Join) -> None:
