@@ -5,6 +5,7 @@ import { PHASE_WORDS } from "./connection.ts";
 import { Dialog } from "./dialog.tsx";
 import { InstallIcon, LeaveIcon, Mark, PersonIcon } from "./icons.tsx";
 import { install, installable } from "./install.ts";
+import { Later } from "./later.tsx";
 import { ListView } from "./list-view.tsx";
 import { Lists } from "./lists.tsx";
 import { part } from "./part.tsx";
@@ -109,16 +110,20 @@ export function Workspace(props: { user: User }) {
           </span>
         </header>
         <main class="panes" id="content" tabindex="-1" ref={content}>
-          <Lists user={props.user} store={store} />
+          <Later>
+            <Lists user={props.user} store={store} />
+          </Later>
           <div class="pane">
-            <Switch fallback={<p class="empty wide-only">Choose a list, or start a new one.</p>}>
-              <Match when={openList()} keyed>
-                {(listId) => <ListView listId={listId} user={props.user} store={store} />}
-              </Match>
-              <Match when={place().page === "account"}>
-                <AccountPage user={props.user} leave={leave} />
-              </Match>
-            </Switch>
+            <Later>
+              <Switch fallback={<p class="empty wide-only">Choose a list, or start a new one.</p>}>
+                <Match when={openList()} keyed>
+                  {(listId) => <ListView listId={listId} user={props.user} store={store} />}
+                </Match>
+                <Match when={place().page === "account"}>
+                  <AccountPage user={props.user} leave={leave} />
+                </Match>
+              </Switch>
+            </Later>
           </div>
         </main>
         <div class="notices">

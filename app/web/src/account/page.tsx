@@ -1,5 +1,6 @@
 import { For, onMount } from "solid-js";
 import { BackIcon } from "../icons.tsx";
+import { Later } from "../later.tsx";
 import { follow } from "../route.ts";
 import type { User } from "../session.ts";
 import { Appearance, Password, Profile } from "./person.tsx";
@@ -53,9 +54,11 @@ export function AccountPage(props: { user: User; leave: Leave }) {
       <Profile user={props.user} />
       <Appearance />
       <Password email={props.user.email} />
-      <Sessions leave={props.leave} />
-      <Notifications user={props.user} />
-      <Data leave={props.leave} />
+      <Later>
+        <Sessions leave={props.leave} />
+        <Notifications user={props.user} />
+        <Data leave={props.leave} />
+      </Later>
     </article>
   );
 }
