@@ -35,9 +35,12 @@ function worker() {
     addEventListener: (name: string, handler: Handler) => handlers.set(name, handler),
     skipWaiting: () => undefined,
     clients: { matchAll: async () => windows, openWindow: async (to: string) => opened.push(to), claim: async () => undefined },
+    navigator: { locks: { request: async (_name: string, work: () => Promise<unknown>) => work() } },
     registration: { showNotification: async (title: string, options: never) => shown.push({ title, options }) },
   };
   install(self, { open: async () => cache, keys: async () => [] }, ask);
+
+  const posts = () => network.mock.calls.map(([path]) => path).filter((path) => path.startsWith("/api/"));
 
   /** Lets an event happen and waits until the worker is done with it; what it answered, if anything. */
   async function happen(name: string, event: object): Promise<Response | undefined> {
@@ -52,7 +55,7 @@ function worker() {
   }
   const open = (to = "/") => happen("fetch", { request: { method: "GET", mode: "navigate", url: ORIGIN + to } });
   const load = (asset: string) => happen("fetch", { request: { method: "GET", mode: "cors", url: ORIGIN + asset } });
-  return { stored, network, shown, windows, opened, happen, open, load };
+  return { stored, network, posts, shown, windows, opened, happen, open, load };
 }
 
 const online = async (path: string) =>
@@ -164,5 +167,28 @@ describe("what is pushed", () => {
     expect(there.opened).toEqual([]);
     expect(window.postMessage).toHaveBeenCalledWith({ type: "open", path: "/lists/1" });
     expect(window.focus).toHaveBeenCalled();
+  });
+});
+
+describe("a subscription the browser has changed", () => {
+  const changed = {
+    oldSubscription: { endpoint: "https://push.example/old", options: {} },
+    newSubscription: { toJSON: () => ({ endpoint: "https://push.example/new", keys: {} }) },
+  };
+
+  test("is told in place of the old one", async () => {
+    there.network.mockImplementation(async () => new Response(null, { status: 204 }));
+    await there.happen("pushsubscriptionchange", changed);
+    expect(there.posts()).toEqual(["/api/push/subscriptions", "/api/push/unsubscribe"]);
+  });
+
+  test("is told with new cookies when the old ones have run out", async () => {
+    let refreshed = false;
+    there.network.mockImplementation(async (path) => {
+      refreshed ||= path === "/api/auth/refresh";
+      return new Response(null, { status: refreshed ? 204 : 401 });
+    });
+    await there.happen("pushsubscriptionchange", changed);
+    expect(there.posts().slice(0, 3)).toEqual(["/api/push/subscriptions", "/api/auth/refresh", "/api/push/subscriptions"]);
   });
 });
