@@ -31,10 +31,12 @@ SETTINGS: Mapping[str, Any] = {
 
 @pytest.fixture(scope="session")
 def way_out(docker_host: str) -> str:
-    """The address under which this process is reached by services that have a way out: the engine's end of it."""
+    """The address under which this process is reached by services that have a way out: one of the engine's own."""
     with APIClient(base_url=docker_host, version="auto") as api:
-        [addresses] = api.inspect_network("docker_gwbridge")["IPAM"]["Config"]
-    return str(addresses["Gateway"])
+        [bridge] = api.inspect_network("bridge")["IPAM"]["Config"]
+    # An engine that has just been started for the first time does not name the gateway yet.
+    first = next(ipaddress.ip_network(bridge["Subnet"]).hosts())
+    return str(bridge.get("Gateway", first))
 
 
 @pytest.fixture(scope="session")
