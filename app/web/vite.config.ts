@@ -12,7 +12,7 @@ const ENTRY_BUDGET = 25 * KIB;
 
 const BOOT = "/src/boot.js";
 
-/** Gives the script that sets the theme before the first paint its hashed name: it is no module, which Vite leaves alone. */
+/** Gives the script that runs before the first paint its hashed name: it is no module, which Vite leaves alone. */
 function boot(): Plugin {
   return {
     name: "boot",
@@ -46,8 +46,10 @@ function fetchAhead(): Plugin {
           const href = `/${output.fileName}`;
           // Zero's inspector is for developers' consoles.
           if (html.includes(href) || output.fileName.includes("inspector")) continue;
-          if (output.type === "chunk") tags.push({ tag: "link", attrs: { rel: "prefetch", as: "script", href, crossorigin: true } });
-          else if (href.endsWith(".css")) tags.push({ tag: "link", attrs: { rel: "prefetch", as: "style", href, crossorigin: true } });
+          if (output.type === "chunk")
+            tags.push({ tag: "link", attrs: { rel: "prefetch", as: "script", href, crossorigin: true } });
+          else if (href.endsWith(".css"))
+            tags.push({ tag: "link", attrs: { rel: "prefetch", as: "style", href, crossorigin: true } });
         }
         return { html, tags: tags.map((tag) => ({ ...tag, injectTo: "head" as const })) };
       },
@@ -70,7 +72,9 @@ function integrity(): Plugin {
       const html = readFileSync(page, "utf8").replace(
         /<(?:script\b[^>]*\bsrc|link rel="(?:stylesheet|modulepreload)"[^>]*\bhref)="(\/[^"]+)"/g,
         (tag, href: string) => {
-          const digest = createHash("sha384").update(readFileSync(built + href)).digest("base64");
+          const digest = createHash("sha384")
+            .update(readFileSync(built + href))
+            .digest("base64");
           return `${tag} integrity="sha384-${digest}"`;
         },
       );

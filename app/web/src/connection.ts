@@ -25,7 +25,7 @@ export function keepsWrites(phase: Phase, lostMs: number): boolean {
   return phase !== "error" || lostMs < WRITE_PATIENCE_MS;
 }
 
-/** What to tell about a missing connection, if it is time to tell. `online`: whether the device has a network at all. */
+/** What to tell about a missing connection, if it is time to. `online`: whether the device has a network at all. */
 export function noteOf(phase: Phase, lostMs: number, online = true): { readonly writable: boolean } | undefined {
   if (online && (phase === "connected" || lostMs < NOTED_AFTER_MS)) return undefined;
   return { writable: keepsWrites(phase, lostMs) };

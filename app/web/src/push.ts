@@ -55,7 +55,10 @@ async function tell(user: User, held: PushSubscription): Promise<void> {
   const { endpoint, keys } = held.toJSON();
   const label = deviceLabel(navigator.userAgent);
   const { id } = await callAs<{ id: string }>("POST", "/api/push/subscriptions", { endpoint, keys, label });
-  localStorage.setItem(KEPT, JSON.stringify({ user: user.id, login: loginMark(), endpoint: held.endpoint, id } satisfies Told));
+  localStorage.setItem(
+    KEPT,
+    JSON.stringify({ user: user.id, login: loginMark(), endpoint: held.endpoint, id } satisfies Told),
+  );
 }
 
 /** Which of the devices the server knows is this one. */

@@ -1,5 +1,11 @@
 import { mutators, schema, type Context, type Schema } from "@grocery/schema";
-import { Zero, type ConnectionState, type MutateRequest, type ReadonlyJSONValue, type ZeroOptions } from "@rocicorp/zero";
+import {
+  Zero,
+  type ConnectionState,
+  type MutateRequest,
+  type ReadonlyJSONValue,
+  type ZeroOptions,
+} from "@rocicorp/zero";
 import { batch, createSignal, onCleanup } from "solid-js";
 import { keepsWrites, NOTED_AFTER_MS, noteOf, patienceOf, WRITE_PATIENCE_MS, type Phase } from "./connection.ts";
 import { refresh, session, type User } from "./session.ts";

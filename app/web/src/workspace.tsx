@@ -151,16 +151,18 @@ export function Workspace(props: { user: User }) {
 
 const unsent = (count: number) => (count === 1 ? "One change" : `Something of ${count} changes`);
 
-/** Says that there is no connection, what that means for changes, and how many wait. Its place is there from the start. */
+/** Says that there is no connection, what that means for changes, and how many wait. */
 function OfflineNote(props: { store: Store }) {
   const writable = () => props.store.note()?.writable === true;
   return (
+    // There from the start: what appears with its place may not be read out.
     <div role="status">
       <Show when={props.store.note()}>
         <p class="notice" id={NOTE_ID} data-testid="offline-note" data-writable={String(writable())}>
           <span>
             {writable()
-              ? "No connection. What you change is kept here and sent when it is back: for a minute, then lists can only be read."
+              ? `No connection. What you change is kept here and sent when it is back: for a minute, then lists can only be
+                 read.`
               : "No connection. You can read your lists, but not change them until it is back."}
           </span>
           <Show when={props.store.pending() > 0}>

@@ -18,7 +18,8 @@ test("what is no fault of the program is not reported", () => {
 });
 
 test("one fault is one report, another place in the program another", () => {
-  const fault = (line: string) => Object.assign(new Error("broken"), { stack: `Error: broken\n    at ${line}\n    at x` });
+  const fault = (line: string) =>
+    Object.assign(new Error("broken"), { stack: `Error: broken\n    at ${line}\n    at x` });
   const key = (line: string, path: string) => {
     const report = reportOf(fault(line), path, "1");
     return report && keyOf(report);

@@ -12,7 +12,8 @@ type Handler = (event: object) => void;
 /** A worker in an empty browser: what it keeps, whom it asks, what it shows, and the windows there are. */
 function worker() {
   const stored: Stored = new Map();
-  const path = (asked: string | { url: string }) => new URL(typeof asked === "string" ? asked : asked.url, ORIGIN).pathname;
+  const path = (asked: string | { url: string }) =>
+    new URL(typeof asked === "string" ? asked : asked.url, ORIGIN).pathname;
   const network = vi.fn<(path: string) => Promise<Response>>(async () => new Response("", { status: 404 }));
   const ask = async (asked: string | { url: string }) => network(path(asked));
   const cache = {
@@ -34,7 +35,11 @@ function worker() {
     location: { origin: ORIGIN },
     addEventListener: (name: string, handler: Handler) => handlers.set(name, handler),
     skipWaiting: () => undefined,
-    clients: { matchAll: async () => windows, openWindow: async (to: string) => opened.push(to), claim: async () => undefined },
+    clients: {
+      matchAll: async () => windows,
+      openWindow: async (to: string) => opened.push(to),
+      claim: async () => undefined,
+    },
     navigator: { locks: { request: async (_name: string, work: () => Promise<unknown>) => work() } },
     registration: { showNotification: async (title: string, options: never) => shown.push({ title, options }) },
   };
@@ -59,7 +64,9 @@ function worker() {
 }
 
 const online = async (path: string) =>
-  path.startsWith("/assets/") ? new Response(`content of ${path}`) : new Response(PAGE, { headers: { "content-type": "text/html" } });
+  path.startsWith("/assets/")
+    ? new Response(`content of ${path}`)
+    : new Response(PAGE, { headers: { "content-type": "text/html" } });
 const offline = async (): Promise<Response> => {
   throw new TypeError("Failed to fetch");
 };
@@ -93,7 +100,10 @@ describe("with a network", () => {
     expect(await (await there.open())?.text()).toBe(next);
     there.network.mockImplementation(offline);
     expect(await (await there.open())?.text()).toBe(next);
-    expect(await (await there.load("/assets/index-1.js"))?.text(), "tabs of the last release still have theirs").toContain("index-1");
+    expect(
+      await (await there.load("/assets/index-1.js"))?.text(),
+      "tabs of the last release still have theirs",
+    ).toContain("index-1");
   });
 
   test.each([429, 500, 503])("a server that answers %i gives way to the page that is kept", async (status) => {
@@ -116,7 +126,9 @@ describe("with a network", () => {
     there.network.mockImplementation(online);
     await there.open();
     const broken = PAGE.replaceAll("-1.js", "-2.js");
-    there.network.mockImplementation(async (path) => new Response(path === "/" ? broken : "", { status: path === "/" ? 200 : 404 }));
+    there.network.mockImplementation(
+      async (path) => new Response(path === "/" ? broken : "", { status: path === "/" ? 200 : 404 }),
+    );
     await there.open();
     there.network.mockImplementation(offline);
     expect(await (await there.open())?.text()).toBe(PAGE);
@@ -136,7 +148,10 @@ describe("what is pushed", () => {
   test("is shown once a list, and leads to it", async () => {
     await push({ v: 1, title: "Saturday", body: "Ada added 3 items", url: "/lists/1", tag: "list-1" });
     expect(there.shown).toMatchObject([
-      { title: "Saturday", options: { body: "Ada added 3 items", tag: "list-1", renotify: true, data: { url: "/lists/1" } } },
+      {
+        title: "Saturday",
+        options: { body: "Ada added 3 items", tag: "list-1", renotify: true, data: { url: "/lists/1" } },
+      },
     ]);
   });
 
@@ -145,10 +160,13 @@ describe("what is pushed", () => {
     expect(there.shown[0]?.options.data.url).toBe("/");
   });
 
-  test.each([[{ v: 2, title: "?" }], [{}], [null]])("is shown in general words when it is not understood: %j", async (told) => {
-    await push(told);
-    expect(there.shown).toMatchObject([{ title: "Grocery List", options: { data: { url: "/" } } }]);
-  });
+  test.each([[{ v: 2, title: "?" }], [{}], [null]])(
+    "is shown in general words when it is not understood: %j",
+    async (told) => {
+      await push(told);
+      expect(there.shown).toMatchObject([{ title: "Grocery List", options: { data: { url: "/" } } }]);
+    },
+  );
 
   const click = () => {
     const close = vi.fn();
@@ -189,6 +207,10 @@ describe("a subscription the browser has changed", () => {
       return new Response(null, { status: refreshed ? 204 : 401 });
     });
     await there.happen("pushsubscriptionchange", changed);
-    expect(there.posts().slice(0, 3)).toEqual(["/api/push/subscriptions", "/api/auth/refresh", "/api/push/subscriptions"]);
+    expect(there.posts().slice(0, 3)).toEqual([
+      "/api/push/subscriptions",
+      "/api/auth/refresh",
+      "/api/push/subscriptions",
+    ]);
   });
 });

@@ -24,7 +24,8 @@ const STATE_WORDS = {
   unknown: "…",
   on: "You hear of it here when others add something to your lists.",
   off: "Hear of it when others add something to your lists, also while this page is closed.",
-  denied: "This browser has been told not to show notifications of this page. Its settings for this site can change that.",
+  denied:
+    "This browser has been told not to show notifications of this page. Its settings for this site can change that.",
   unsupported: "Not possible here: this browser, or this server, does not send notifications.",
 } as const;
 
