@@ -16,6 +16,10 @@ import { createStore, NOTE_ID, type Store } from "./store.ts";
 import { say, Toast } from "./toast.tsx";
 import { UpdateBanner } from "./update-banner.tsx";
 
+const KEPT =
+  "No connection. What you change is kept here and sent when it is back: for a minute, then lists can only be read.";
+const REFUSED = "No connection. You can read your lists, but not change them until it is back.";
+
 const AccountPage = part(async () => (await import("./account/page.tsx")).AccountPage);
 
 /** Everything behind the login, for one user. */
@@ -160,10 +164,7 @@ function OfflineNote(props: { store: Store }) {
       <Show when={props.store.note()}>
         <p class="notice" id={NOTE_ID} data-testid="offline-note" data-writable={String(writable())}>
           <span>
-            {writable()
-              ? `No connection. What you change is kept here and sent when it is back: for a minute, then lists can only be
-                 read.`
-              : "No connection. You can read your lists, but not change them until it is back."}
+            {writable() ? KEPT : REFUSED}
           </span>
           <Show when={props.store.pending() > 0}>
             <span class="waiting">
