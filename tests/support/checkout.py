@@ -46,7 +46,8 @@ def tracked_files(under: str = ".") -> list[Path]:
 def free_port() -> int:
     """A port nobody listens on now. Inside the private engine's network nobody else comes to take it."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        # On every address, as it will be published: one may still hold it for a minute after a connection's end.
+        probe.bind(("", 0))
         return int(probe.getsockname()[1])
 
 
