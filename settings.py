@@ -42,6 +42,7 @@ _ENVIRONMENT_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _ABSOLUTE_PATH = re.compile(r"^(/[A-Za-z0-9._-]+)+$")
 _HTTPS_URL = re.compile(r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$")
 _EMAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$")
+_PROFILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 _PEM_CERTIFICATES = re.compile(r"^\s*(-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+$")
 _HOST = re.compile(rf"({_DOMAIN.pattern})|^([0-9]{{1,3}}\.){{3}}[0-9]{{1,3}}$")
 # `*.` stands for any name in front; plain HTTP only for a service that is named in full.
@@ -304,6 +305,8 @@ class AcmeCertificate(_Model):
     """The authority's ACME directory."""
     email: Annotated[str, _matching(_EMAIL, 'an e-mail address such as "operations@example.com"')]
     """Contact of the account at the authority."""
+    profile: Annotated[str, _matching(_PROFILE, 'the name of a profile such as "shortlived"')] | None = None
+    """Which of the authority's kinds of certificate; Let's Encrypt's `shortlived` lives six days."""
     ca_certificate: Annotated[str, _matching(_PEM_CERTIFICATES, "certificates in PEM")] | None = None
     """Of a private authority: its certificates, trusted beside the public ones."""
     start_period: Annotated[Seconds, _at_least_seconds("10s")] = 90

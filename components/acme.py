@@ -62,7 +62,12 @@ class Acme(pulumi.ComponentResource):
             update=StopFirst(because="two clients would ask the edge for two certificates"),
             metrics=Metrics(port=names.ACME_PORT, path="/metrics.txt"),
             stop_grace=20,
-            env={"DOMAIN": domain, "ACME_DIRECTORY": config.directory, "ACME_EMAIL": config.email},
+            env={
+                "DOMAIN": domain,
+                "ACME_DIRECTORY": config.directory,
+                "ACME_EMAIL": config.email,
+                **({"ACME_PROFILE": config.profile} if config.profile else {}),
+            },
             configs=authority,
             volumes=(VolumeMount(volume=certificates, path="/srv/certificates"),),
         )

@@ -88,7 +88,7 @@ def sizes(settings: Settings) -> Sizes:
         frontend=_size(
             settings.frontend.memory, cpu=CORE // 2, cpu_reserved=CORE // 100, pinned=not proxied, start_first=proxied
         ),
-        acme=_size(96 * MIB, cpu=CORE // 2, cpu_reserved=CORE // 100, pinned=True)
+        acme=_size(64 * MIB, cpu=CORE // 2, cpu_reserved=CORE // 100, pinned=True)
         if settings.edge.certificate.kind == "acme"
         else None,
     )

@@ -25,6 +25,8 @@ from tests.support.checkout import free_port
 NAME = "pebble"
 PORT = 14000
 MANAGEMENT_PORT = 15000
+BRIEF = "brief"
+BRIEF_SECONDS = 600
 NOBODY = "255.255.255.255"
 """No connection to it is even tried."""
 REMEMBERED_SECONDS = 6
@@ -57,7 +59,10 @@ def configuration(
                 "keyAlgorithm": "ecdsa",
                 "domainBlocklist": list(refused),
                 "retryAfter": {"authz": 1, "order": 1},
-                "profiles": {"default": {"description": "short", "validityPeriod": lifetime}},
+                "profiles": {
+                    "default": {"description": "as long as the test wants", "validityPeriod": lifetime},
+                    BRIEF: {"description": "ten minutes", "validityPeriod": BRIEF_SECONDS},
+                },
             }
         }
     )

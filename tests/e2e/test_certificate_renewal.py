@@ -78,11 +78,16 @@ class Site:
     own: Certificates
     edge: Container
 
-    def ask_for_certificates(self, authority: Authority) -> Container:
+    def ask_for_certificates(self, authority: Authority, **more: str) -> Container:
         return self.lab.run(
             "acme",
             alias="acme",
-            env={"DOMAIN": DOMAIN, "ACME_DIRECTORY": authority.directory, "ACME_EMAIL": "operations@example.com"},
+            env={
+                "DOMAIN": DOMAIN,
+                "ACME_DIRECTORY": authority.directory,
+                "ACME_EMAIL": "operations@example.com",
+                **more,
+            },
             files={"/etc/acme/ca.crt": authority.certificates.ca},
             volumes={"certificates": "/srv/certificates"},
         )
@@ -182,6 +187,15 @@ def test_the_own_certificate_is_served_until_the_first_is_issued(site: Site) -> 
     assert figures(acme)["certificate_not_after_seconds"] == issued.not_valid_after_utc.timestamp()
     assert figures(acme)["certificate_live"] == 1
     assert told(acme)["failures"] == 0
+
+
+def test_the_kind_of_certificate_is_the_one_that_was_chosen(site: Site) -> None:
+    authority = authorities.start(site.lab, lifetime=24 * 3600, challenge_port=nginx.HTTP_PORT)
+    acme = site.ask_for_certificates(authority, ACME_PROFILE=authorities.BRIEF)
+    until_healthy(acme)
+    found = served(site.door(authority.root))
+    lifetime = found.not_valid_after_utc - found.not_valid_before_utc
+    assert abs(lifetime.total_seconds() - authorities.BRIEF_SECONDS) <= 1
 
 
 def test_keys_lie_on_the_volume_of_certificates_alone_and_only_their_user_reads_them(site: Site) -> None:

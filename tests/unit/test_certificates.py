@@ -155,6 +155,8 @@ def test_an_authority_of_others_is_asked_by_a_workload_that_shares_a_volume_with
         "ACME_DIRECTORY": "https://ca.test/directory",
         "ACME_EMAIL": "operations@example.com",
     }
+    short = with_certificate(ACME | {"profile": "shortlived"}).service("acme").inputs["taskSpec"]["containerSpec"]
+    assert short["env"] == acme["env"] | {"ACME_PROFILE": "shortlived"}
     shared = [
         {
             mount["source"]
