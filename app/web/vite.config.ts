@@ -66,8 +66,8 @@ function integrity(): Plugin {
     configResolved(config) {
       built = resolve(config.root, config.build.outDir);
     },
-    // From the files as they are written: names of other chunks are filled in late.
-    closeBundle() {
+    // From the files as they are written: names of other chunks are filled in late. Not at all when the build failed.
+    writeBundle() {
       const page = resolve(built, "index.html");
       const html = readFileSync(page, "utf8").replace(
         /<(?:script\b[^>]*\bsrc|link rel="(?:stylesheet|modulepreload)"[^>]*\bhref)="(\/[^"]+)"/g,
