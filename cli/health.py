@@ -110,6 +110,8 @@ class Health:
     """How the edge's is got; None where no authority of others is asked."""
     disk: Disk | None
     problems: tuple[str, ...] = field(default=())
+    lasting: tuple[str, ...] = field(default=())
+    """Those of the problems that applying the program neither makes nor mends."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -155,10 +157,10 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
             renewal = certificates.renewal(run_inside(api, stack.name, "acme", ["cat", "/tmp/status.json"]))  # noqa: S108
         except (Silent, ValueError) as words:
             problems.append(f"acme: does not say how it gets on: {words}")
-    problems += certificates.problems(stack, tuple(listed.values()), renewal)
+    lasting = certificates.problems(stack, tuple(listed.values()), renewal)
     disk = disk_now(stack, api)
     if disk and disk.free_bytes < FREE_SPACE_WARNED * disk.total_bytes:
-        problems.append(f"the disk of {disk.path} has {disk.free_bytes / GIB:.1f} GiB left")
+        lasting.append(f"the disk of {disk.path} has {disk.free_bytes / GIB:.1f} GiB left")
     return Health(
         stack=stack.name,
         engine=engine,
@@ -170,7 +172,8 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
         certificates=tuple(listed[name] for name in sorted(listed)),
         renewal=renewal,
         disk=disk,
-        problems=tuple(problems),
+        problems=tuple(problems + lasting),
+        lasting=tuple(lasting),
     )
 
 

@@ -79,17 +79,21 @@ def save_ca(stack: Stack, outputs: Mapping[str, object]) -> None:
 
 
 def verify(stack: Stack, api: engine_host.Api, engine: Engine, outputs: Mapping[str, object]) -> None:
-    """Waits until nothing is wrong any more. Raises UpdateFailed with what still is."""
+    """Waits until nothing is wrong any more that an update can make wrong, and warns of the rest. Raises UpdateFailed
+    with what still is."""
     terminal.step("waiting until everything answers")
     until = time.monotonic() + VERIFICATION_SECONDS
     while True:
         found = health.examine(stack, api, engine=engine.name, outputs=outputs)
-        if not found.problems:
+        wrong = [problem for problem in found.problems if problem not in found.lasting]
+        if not wrong:
+            for problem in found.lasting:
+                terminal.warn(escape(problem))
             return
         if time.monotonic() > until:
             raise UpdateFailed(
                 f"the program was applied, but the stack is not well after {VERIFICATION_SECONDS} s",
-                value="\n".join(found.problems),
+                value="\n".join(wrong),
                 expected="every service healthy, and the edge answering over HTTPS",
                 next=f"./grocery status --stack {stack.name}; ./grocery logs --stack {stack.name}",
             )

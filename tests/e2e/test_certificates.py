@@ -162,6 +162,7 @@ def test_a_renewal_that_fails_is_in_status_until_it_succeeds(issued: Checkout, a
         assert shown(issued, authority.root) == before
         told = succeed(issued, "edge", "wget", "-q", "-O", "-", "http://acme:8080/metrics.txt")
         assert "acme_failures_in_a_row 0" not in told
+        assert "getting a new one failed" in issued.run("up", "--yes").err, "an update warns of it and is not held up"
     look_now(issued)
     until(lambda: shown(issued, authority.root) != before, "the next certificate is served")
     until(lambda: issued.status()["problems"] == [], "nothing is wrong any more")
