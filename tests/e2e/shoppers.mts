@@ -20,11 +20,11 @@ type Job = {
 /** made: the server has it; refused: it took it back, or it was never made; open: made here, and sent for as long as it takes. */
 type Outcome = "made" | "refused" | "open";
 type Write = { who: string; act: string; items: string[]; values: Record<string, unknown>; outcome: Outcome; why?: string };
-type Row = Record<string, unknown> & { id: string; checked: boolean };
+type Row = Record<string, unknown> & { id: string; name: string; checked: boolean; createdBy?: string | null };
 
 const RETRY_MS = 500;
 const SETTLE_MS = 90_000;
-const OWN_ITEMS = 20;
+const OWN_ITEMS = 8;
 const COMMON = ["Milk", "Bread", "Eggs"];
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -45,6 +45,7 @@ globalThis.WebSocket = class extends Native {
 
 class Client {
   readonly who: string;
+  readonly userId: string;
   readonly zero;
   readonly view;
   private readonly work: Promise<void>[] = [];
@@ -54,6 +55,7 @@ class Client {
   constructor(shopper: Shopper) {
     this.who = shopper.name;
     const { userId, email } = shopper;
+    this.userId = userId;
     this.zero = new Zero({
       cacheURL: `${job.url}/zero`,
       userID: userId,
@@ -79,8 +81,8 @@ class Client {
     return this.zero.connection.state.current.name === "connected";
   }
 
-  mine(who = this.who): Row[] {
-    return this.items.filter((item) => String(item.name).startsWith(`${who} `));
+  of(userId: string): Row[] {
+    return this.items.filter(({ createdBy }) => createdBy === userId);
   }
 
   write(act: string, items: string[], values: Record<string, unknown>, change: Parameters<typeof this.zero.mutate>[0]): Promise<void> {
@@ -113,16 +115,17 @@ class Client {
   /** One of the things people do. Every field of an item has one writer, so that what must come out is known. */
   act(others: { checks: string; moves: string }): void {
     const number = ++this.count;
-    const own = this.mine();
+    const own = this.of(this.userId);
     const chance = Math.random();
     const item = pick(own);
-    if (!item || chance < 0.3) void this.add(`${this.who} ${number}`, "add");
+    if (item && chance < 0.38 && own.length >= OWN_ITEMS) this.remove(item);
+    else if (!item || chance < 0.3) void this.add(`${this.who} ${number}`, "add");
     else if (chance < 0.38) void this.add(pick(COMMON) as string, "again");
-    else if (chance < 0.52) this.edit(item.id, String(item.name), number);
+    else if (chance < 0.52) this.edit(item.id, item.name, number);
     else if (chance < 0.57) this.edit(job.contested, "Everybody", number);
     else if (chance < 0.72) this.check(others.checks);
     else if (chance < 0.82) this.move(others.moves, number);
-    else if (chance < 0.9 || own.length > OWN_ITEMS) this.remove(item);
+    else if (chance < 0.9) this.remove(item);
     else if (chance < 0.95) this.clear(own);
     else this.undo();
   }
@@ -134,7 +137,7 @@ class Client {
 
   /** Somebody else's item is only ever checked, so that clearing removes what was seen to be checked. */
   private check(whose: string): void {
-    const item = pick(this.mine(whose).filter(({ checked }) => !checked));
+    const item = pick(this.of(whose).filter(({ checked }) => !checked));
     if (item) this.setChecked(item.id, true);
     else this.setChecked(job.contested, Math.random() < 0.5);
   }
@@ -144,7 +147,7 @@ class Client {
   }
 
   private move(whose: string, number: number): void {
-    const item = pick(this.mine(whose));
+    const item = pick(this.of(whose));
     if (!item) return;
     const values = { position: `V${this.who.length}${number}1` };
     void this.write("move", [item.id], values, mutators.item.move({ id: item.id, ...values }));
@@ -202,9 +205,9 @@ process.stderr.write("everybody is here\n");
 const end = Date.now() + job.seconds * 1000;
 await Promise.all(
   clients.map(async (client, index) => {
-    const name = (ahead: number) => (clients[(index + ahead) % clients.length] as Client).who;
+    const other = (ahead: number) => (clients[(index + ahead) % clients.length] as Client).userId;
     while (Date.now() < end) {
-      client.act({ checks: name(1), moves: name(2) });
+      client.act({ checks: other(1), moves: other(2) });
       await sleep(job.pause * (0.5 + Math.random()));
     }
   }),

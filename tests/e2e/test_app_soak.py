@@ -30,15 +30,19 @@ SHOWN = """
 """
 
 
+AGE = 10
+"""After how many more items somebody removes theirs; even, so that it is theirs."""
 KILLED = ("zero-cache", "auth-server")
 """What dies meanwhile, one after the other."""
 
 
 @pytest.mark.parametrize(
-    ("people", "seconds"), [(6, 45), pytest.param(20, 600, marks=pytest.mark.full)], ids=["short", "full"]
+    ("people", "seconds", "pause"),
+    [(6, 45, 1000), pytest.param(20, 600, 2000, marks=pytest.mark.full)],
+    ids=["short", "full"],
 )
 def test_a_list_that_many_write_to_at_once_ends_the_same_for_all_with_every_write_in_it_once(
-    running: Checkout, app: Path, browsers: list[Browser], people: int, seconds: int
+    running: Checkout, app: Path, browsers: list[Browser], people: int, seconds: int, pause: int
 ) -> None:
     with contextlib.ExitStack() as leaving:
         ada, ben = (
@@ -56,13 +60,13 @@ def test_a_list_that_many_write_to_at_once_ends_the_same_for_all_with_every_writ
             listId=list_id,
             contested=contested[0],
             seconds=seconds,
-            pause=1000,
+            pause=pause,
             shoppers=[_shopper(running, account) for account in accounts],
         )
         crowd = soak.Shoppers(app, running.ca_file, job)
         leaving.callback(crowd.stop)
         crowd.wait_until("everybody is here")
-        by_hand = _shop_by_hand(running, (ada, ben), seconds)
+        by_hand = _shop_by_hand(running, (ada, ben), seconds, pause)
         crowd.wait_until("everybody is done")
         for person in (ada, ben):
             person.expect_connection("connected", timeout=RECOVERY_MS)
@@ -109,6 +113,12 @@ class ByHand:
             person.item(seen).get_by_test_id("item-check").click()
             person.expect_item(seen, checked=True, timeout=RECOVERY_MS)
             self.made.append((who, "check", _id(person, seen), seen))
+        if len(self._added) > AGE:
+            # Their own, a while ago.
+            old = self._added[-1 - AGE]
+            self.made.append((who, "remove", _id(person, old), old))
+            person.item(old).get_by_test_id("item-remove").click()
+            person.expect_no_item(old)
 
     def until_saved(self, checkout: Checkout, list_id: str) -> None:
         for name in self._added[-2:]:
@@ -122,14 +132,14 @@ class ByHand:
                 who=who,
                 act=act,
                 items=[key],
-                values={"checked": True} if act == "check" else {**found.get(key, {}), "name": name, "checked": False},
+                values={"checked": True} if act != "add" else {**found.get(key, {}), "name": name, "checked": False},
                 outcome="made",
             )
             for who, act, key, name in self.made
         ]
 
 
-def _shop_by_hand(checkout: Checkout, people: Sequence[Person], seconds: int) -> ByHand:
+def _shop_by_hand(checkout: Checkout, people: Sequence[Person], seconds: int, pause: int) -> ByHand:
     began = time.monotonic()
     by_hand = ByHand()
     dying = [(seconds * (place + 1) / (len(KILLED) + 1), workload) for place, workload in enumerate(KILLED)]
@@ -141,7 +151,7 @@ def _shop_by_hand(checkout: Checkout, people: Sequence[Person], seconds: int) ->
             with checkout.api() as api:
                 api.kill(container_of(api, checkout.stack, dying.pop(0)[1]))
         by_hand.act(person, number)
-        person.page.wait_for_timeout(500)
+        person.page.wait_for_timeout(pause / 2)
     raise AssertionError("unreachable: numbers do not end")
 
 
