@@ -6,10 +6,9 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Frame, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e import inside
 from tests.e2e.browsing import PATIENCE_MS, Person, Sharing, session
@@ -21,26 +20,14 @@ LOOK_MS = 4_000
 """For a loop of reloads to go round a few times."""
 
 
-@dataclass
 class Loads:
-    """How often a page was loaded since."""
+    """How often a page was loaded since this was made."""
 
-    count: int = 0
-    frames: list[str] = field(default_factory=list)
+    def __init__(self, page: Page) -> None:
+        self.count = 0
+        page.on("domcontentloaded", self._loaded)
 
-    @staticmethod
-    def of(person: Person) -> Loads:
-        loads = Loads()
-
-        def navigated(frame: Frame) -> None:
-            if frame == person.page.main_frame:
-                loads.frames.append(frame.url)
-
-        person.page.on("domcontentloaded", lambda _: loads._loaded())
-        person.page.on("framenavigated", navigated)
-        return loads
-
-    def _loaded(self) -> None:
+    def _loaded(self, _: Page) -> None:
         self.count += 1
 
 
@@ -60,7 +47,7 @@ def test_a_release_is_offered_to_open_pages_which_go_on_working_and_load_it_when
     old = _assets(ada)
     files = _another_build(inside.text_files(restored, image, "/www"))
     assert files.keys().isdisjoint({f"/www/{asset}" for asset in old}), "nothing of the old release is in the new one"
-    loads = {"Ada": Loads.of(ada), "Ben": Loads.of(ben)}
+    loads = {"Ada": Loads(ada.page), "Ben": Loads(ben.page)}
     with inside.derived(restored, image, files=files, without=("/www/assets",)) as release:
         restored.configure(frontend={"image": release})
         restored.up()
