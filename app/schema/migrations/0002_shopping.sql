@@ -74,10 +74,12 @@ GRANT SELECT ON public.remembered_item TO zero;
 -- Push notifications. Endpoints and keys of devices never leave the server, so nothing of this is in `public`.
 CREATE SCHEMA push;
 
--- A browser that agreed to be told. Whoever logs in there last has it.
+-- A browser that agreed to be told. Whoever logs in there last has it, and it is told things for as long as that login
+-- lasts: ending a session silences its device.
 CREATE TABLE push.subscription (
   id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   account_id uuid NOT NULL REFERENCES auth.account (id) ON DELETE CASCADE,
+  session_id uuid NOT NULL REFERENCES auth.session (id) ON DELETE CASCADE,
   endpoint   text NOT NULL UNIQUE CHECK (length(endpoint) <= 1000),
   p256dh     text NOT NULL CHECK (length(p256dh) <= 100),
   auth       text NOT NULL CHECK (length(auth) <= 40),
@@ -85,28 +87,16 @@ CREATE TABLE push.subscription (
   created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX subscription_account ON push.subscription (account_id);
+CREATE INDEX subscription_session ON push.subscription (session_id);
 
--- Hours of the day, in the account's own time zone, in which its devices stay silent.
+-- Hours of the day, in the account's own time zone, in which its devices stay silent. The server computes with them:
+-- browsers know names of time zones that this database may not (Asia/Calcutta).
 CREATE TABLE push.quiet (
   account_id uuid PRIMARY KEY REFERENCES auth.account (id) ON DELETE CASCADE,
   from_time  time NOT NULL,
   until_time time NOT NULL CHECK (until_time <> from_time),
   time_zone  text NOT NULL CHECK (length(time_zone) BETWEEN 1 AND 64)
 );
-
--- When silence that covers `moment` ends; NULL when `moment` is not silent.
-CREATE FUNCTION push.silent_until(moment timestamptz, quiet push.quiet) RETURNS timestamptz
-  LANGUAGE sql STABLE RETURN (
-    SELECT CASE
-      WHEN quiet.account_id IS NULL THEN NULL
-      WHEN quiet.from_time < quiet.until_time AND clock >= quiet.from_time AND clock < quiet.until_time
-        OR quiet.from_time > quiet.until_time AND clock < quiet.until_time
-        THEN (today + quiet.until_time) AT TIME ZONE quiet.time_zone
-      WHEN quiet.from_time > quiet.until_time AND clock >= quiet.from_time
-        THEN (today + 1 + quiet.until_time) AT TIME ZONE quiet.time_zone
-    END
-    FROM (SELECT local::date AS today, local::time AS clock
-            FROM (SELECT moment AT TIME ZONE quiet.time_zone AS local) AS here) AS clocks);
 
 -- Items just added that somebody wants to hear of, until they have settled into an event. An item removed meanwhile
 -- takes its row along.
