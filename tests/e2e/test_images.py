@@ -29,6 +29,8 @@ from tests.e2e.lab import (
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ("postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend", "acme")
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+MOZILLA = Path("/usr/share/ca-certificates/mozilla")
 FUTURE = "2999-01-01T00:00:00Z"
 PAST = "2001-01-01T00:00:00Z"
 
@@ -80,13 +82,29 @@ def test_all_images_together_stay_within_their_budget(built: Path) -> None:
 
 def test_the_machines_own_certificate_authorities_are_in_no_image(lab: Lab) -> None:
     for name in SHIPPED:
-        container = lab.run(
-            name,
-            alias="probe",
-            entrypoint=["sh", "-c", "ls /etc/ssl/certs /run/secrets /usr/local/share/ca-certificates 2>/dev/null"],
-        )
+        folders = "/etc/ssl/certs /run/secrets /usr/local/share/ca-certificates"
+        container = lab.run(name, alias="probe", entrypoint=["sh", "-c", f"find {folders} -type f 2>/dev/null"])
         until_exit(container)
-        assert logs(container) == "", f"{name} carries something of the machine it was built on"
+        # Whoever speaks to authorities of the public internet has to know them.
+        expected = BUNDLE if name == "acme" else ""
+        assert logs(container).strip() == expected, f"{name} carries something of the machine it was built on"
+
+
+def test_who_speaks_to_public_authorities_knows_debians_list_of_them_and_nobody_else(lab: Lab) -> None:
+    container = lab.run("acme", alias="probe", entrypoint=["cat", BUNDLE])
+    until_exit(container)
+    known = authorities(logs(container).encode())
+    assert len(known) > 100, "the list of the package"
+    packaged = {found for path in MOZILLA.glob("*.crt") for found in authorities(path.read_bytes())}
+    own = authorities(Path(BUNDLE).read_bytes()) - packaged
+    assert packaged, f"{MOZILLA} tells the package's certificates from the machine's own"
+    assert not known & own
+
+
+def authorities(pem: bytes) -> set[bytes]:
+    """Each certificate's own text, however its lines are broken."""
+    found = re.findall(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", pem, re.DOTALL)
+    return {b"".join(body.split()) for body in found}
 
 
 # --- postgres ---
