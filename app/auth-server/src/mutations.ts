@@ -22,6 +22,20 @@ const serverSide: ServerSide = {
     return Number(row?.["count"]);
   },
 
+  async remember(tx, { listId, name, quantity, unit, category }, key, at) {
+    // Read and written by one statement: two people who add milk at the same moment are two additions.
+    await rows(
+      tx,
+      `INSERT INTO public.remembered_item (list_id, key, name, quantity, unit, category, last_added_at)
+       VALUES ($1, $2, $3, $4, $5, $6, to_timestamp($7::float8 / 1000))
+       ON CONFLICT (list_id, key) DO UPDATE SET
+         name = EXCLUDED.name, quantity = EXCLUDED.quantity, unit = EXCLUDED.unit,
+         category = CASE EXCLUDED.category WHEN '' THEN remembered_item.category ELSE EXCLUDED.category END,
+         times = remembered_item.times + 1, last_added_at = EXCLUDED.last_added_at`,
+      ...[listId, key, name, quantity, unit, category, at],
+    );
+  },
+
   async itemAdded(tx, ctx, { id, listId }) {
     await rows(
       tx,

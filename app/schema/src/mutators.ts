@@ -54,9 +54,9 @@ async function sharedItem(tx: Transaction, ctx: Context, itemId: string) {
   return item;
 }
 
-type Remembered = { listId: string; name: string; quantity: string; unit: string; category: string };
+export type Remembered = { listId: string; name: string; quantity: string; unit: string; category: string };
 
-async function remember(tx: Transaction, item: Remembered, at: number): Promise<void> {
+async function predictRemembered(tx: Transaction, item: Remembered, at: number): Promise<void> {
   const { listId, name, quantity, unit } = item;
   const key = rememberedKey(name);
   const before = await tx.run(zql.rememberedItem.where("listId", listId).where("key", key).one());
@@ -80,6 +80,8 @@ export const full = (what: Countable) => new ApplicationError(fullMessages[what]
 export type ServerSide = {
   /** How many there are now, for the user or the list with this id. */
   count(tx: ServerTransaction, what: Countable, of: string): Promise<number>;
+  /** Counts an addition to what the list remembers; several people may be adding the same thing. */
+  remember(tx: ServerTransaction, item: Remembered, key: string, at: number): Promise<void>;
   /** Called after an item of the caller's was added, and not for one that was there. */
   itemAdded(tx: ServerTransaction, ctx: Context, item: { readonly id: string; readonly listId: string }): Promise<void>;
   /** Removes items of one list so that they can be brought back. */
@@ -89,7 +91,13 @@ export type ServerSide = {
 };
 
 const notHere = () => Promise.reject(new Error("only the server can do this"));
-const pageSide: ServerSide = { count: notHere, itemAdded: notHere, removeItems: notHere, restoreItems: notHere };
+const pageSide: ServerSide = {
+  count: notHere,
+  remember: notHere,
+  itemAdded: notHere,
+  removeItems: notHere,
+  restoreItems: notHere,
+};
 
 /** Every write there is. The page runs them at once as a prediction; the server runs them again and decides. */
 export const makeMutators = (server: ServerSide) => {
@@ -226,8 +234,9 @@ export const makeMutators = (server: ServerSide) => {
             createdAt,
           };
           await tx.mutate.item.insert(item);
-          await remember(tx, item, createdAt);
-          if (tx.location === "server") await server.itemAdded(tx, ctx, item);
+          if (tx.location !== "server") return predictRemembered(tx, item, createdAt);
+          await server.remember(tx, item, rememberedKey(item.name), createdAt);
+          await server.itemAdded(tx, ctx, item);
         },
       ),
       /** What is not given stays as it is. */
