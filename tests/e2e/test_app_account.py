@@ -70,12 +70,13 @@ def test_one_sees_where_one_is_logged_in_and_ends_it_there_or_everywhere(running
     expect(phone.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
 
 
-def test_the_file_with_one_s_data_has_all_of_it_and_nothing_secret(join: Join, tmp_path: Path) -> None:
+def test_the_file_with_one_s_data_has_all_of_it_and_nothing_secret(
+    running: Checkout, join: Join, tmp_path: Path
+) -> None:
     ada = join("Ada")
-    ada.make_list("Saturday")
+    list_id = ada.make_list("Saturday")
     ada.add("2 l milk")
-    ada.expect_item("milk")
-    ada.expect_connection("connected")
+    inside.until_saved(running, list_id, "milk")
     ada.open_account()
     with ada.page.expect_download() as started:
         ada.see("export").click()
