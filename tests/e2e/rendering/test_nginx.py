@@ -398,6 +398,9 @@ def test_sessions_are_resumed_though_no_ticket_was_given_away(door: Door) -> Non
         ):
             reused.append(wrapped.session_reused)
             session = wrapped.session
+            # The server keeps the session once it has ended the handshake, of which its answer is the proof.
+            wrapped.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert wrapped.recv(1)
             assert session is not None
             assert not session.has_ticket
     assert reused == [False, True]
