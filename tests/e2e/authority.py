@@ -43,10 +43,17 @@ def configuration(
     lifetime: int,
     challenge_port: int,
     refused: Sequence[str] = (),
+    brief: bool = False,
     port: int = PORT,
     management_port: int = MANAGEMENT_PORT,
 ) -> str:
-    """pebble.json: certificates live `lifetime` seconds; names in `refused` get none."""
+    """pebble.json: certificates live `lifetime` seconds; names in `refused` get none.
+
+    brief: there are certificates of ten minutes too; who asks for no kind then gets one of the two by chance.
+    """
+    profiles = {"default": {"description": "as long as the test wants", "validityPeriod": lifetime}}
+    if brief:
+        profiles[BRIEF] = {"description": "ten minutes", "validityPeriod": BRIEF_SECONDS}
     return json.dumps(
         {
             "pebble": {
@@ -59,10 +66,7 @@ def configuration(
                 "keyAlgorithm": "ecdsa",
                 "domainBlocklist": list(refused),
                 "retryAfter": {"authz": 1, "order": 1},
-                "profiles": {
-                    "default": {"description": "as long as the test wants", "validityPeriod": lifetime},
-                    BRIEF: {"description": "ten minutes", "validityPeriod": BRIEF_SECONDS},
-                },
+                "profiles": profiles,
             }
         }
     )
@@ -129,10 +133,13 @@ class Authority:
         return answer
 
 
-def start(lab: Lab, *, lifetime: int, challenge_port: int, refused: Sequence[str] = ()) -> Authority:
+def start(
+    lab: Lab, *, lifetime: int, challenge_port: int, refused: Sequence[str] = (), brief: bool = False
+) -> Authority:
     """An authority that reaches the names it is asked for at `challenge_port`, by the lab's own names."""
     certificates = make_certificates(NAME)
-    files = _files(certificates, configuration(lifetime=lifetime, challenge_port=challenge_port, refused=refused))
+    config = configuration(lifetime=lifetime, challenge_port=challenge_port, refused=refused, brief=brief)
+    files = _files(certificates, config)
     authority = Authority(container=lab.run(NAME, alias=NAME, files=files), certificates=certificates)
     until(authority.is_ready, "the authority answers")
     return authority
@@ -140,13 +147,20 @@ def start(lab: Lab, *, lifetime: int, challenge_port: int, refused: Sequence[str
 
 @contextlib.contextmanager
 def beside_stacks(
-    client: DockerClient, reference: str, folder: Path, *, domain: str, challenge_port: int, refused: bool = False
+    client: DockerClient,
+    reference: str,
+    folder: Path,
+    *,
+    gateway: str,
+    domain: str,
+    challenge_port: int,
+    refused: bool = False,
 ) -> Iterator[Authority]:
-    """An authority that a stack of this engine reaches by its way out, and that finds `domain` at the engine's host.
+    """An authority that a stack of this engine reaches by its way out, at `gateway`, and that finds `domain` at the
+    engine's host.
 
     Its certificates live 90 days. refused: it issues none for `domain`.
     """
-    gateway = client.networks.get("docker_gwbridge").attrs["IPAM"]["Config"][0]["Gateway"]
     certificates = make_certificates(gateway)
     port, management_port = free_port(), free_port()
     config = configuration(

@@ -190,7 +190,7 @@ def test_the_own_certificate_is_served_until_the_first_is_issued(site: Site) -> 
 
 
 def test_the_kind_of_certificate_is_the_one_that_was_chosen(site: Site) -> None:
-    authority = authorities.start(site.lab, lifetime=24 * 3600, challenge_port=nginx.HTTP_PORT)
+    authority = authorities.start(site.lab, lifetime=24 * 3600, challenge_port=nginx.HTTP_PORT, brief=True)
     acme = site.ask_for_certificates(authority, ACME_PROFILE=authorities.BRIEF)
     until_healthy(acme)
     found = served(site.door(authority.root))

@@ -50,22 +50,26 @@ def stack(make_checkout: MakeCheckout) -> Checkout:
 
 @pytest.fixture(scope="module")
 def authority(
-    client: DockerClient, pebble: str, stack: Checkout, tmp_path_factory: pytest.TempPathFactory
+    client: DockerClient, pebble: str, stack: Checkout, way_out: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Authority]:
     port = stack.settings["edge"]["http_port"]
     folder = tmp_path_factory.mktemp("authority")
-    with authorities.beside_stacks(client, pebble, folder, domain=DOMAIN, challenge_port=port) as found:
+    with authorities.beside_stacks(
+        client, pebble, folder, gateway=way_out, domain=DOMAIN, challenge_port=port
+    ) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def strict(
-    client: DockerClient, pebble: str, stack: Checkout, tmp_path_factory: pytest.TempPathFactory
+    client: DockerClient, pebble: str, stack: Checkout, way_out: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Authority]:
     """An authority that issues nothing for this stack."""
     port = stack.settings["edge"]["http_port"]
     folder = tmp_path_factory.mktemp("strict")
-    with authorities.beside_stacks(client, pebble, folder, domain=DOMAIN, challenge_port=port, refused=True) as found:
+    with authorities.beside_stacks(
+        client, pebble, folder, gateway=way_out, domain=DOMAIN, challenge_port=port, refused=True
+    ) as found:
         yield found
 
 
