@@ -189,6 +189,7 @@ def test_up_with_an_authority_that_refuses_ends_with_its_reason_and_the_old_cert
     assert shown(issued, authority.root) == before
 
 
+@pytest.mark.full
 def test_the_first_up_with_an_authority_that_refuses_ends_with_its_reason(
     issued: Checkout, authority: Authority, strict: Authority
 ) -> None:
