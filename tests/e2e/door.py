@@ -1,7 +1,7 @@
 """The edge's published ports as clients find them: from addresses of their own, with whatever bytes they choose.
 
 What comes over the loopback interface is passed on by the engine under an address of its own, so clients here go to the
-address this network has for others, from a range of addresses that are nobody's (RFC 5737).
+address this network has for others, from a range that no machine has a route into.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tests.support.checkout import Checkout
+from tests.support.private_engine import CLIENTS
 
-NEIGHBOURHOOD = "203.0.113.0/24"
 SILENCE_SECONDS = 5.0
 """After which nothing more is expected on a connection."""
 PATIENCE_SECONDS = 30.0
@@ -27,13 +27,13 @@ PATIENCE_SECONDS = 30.0
 def client(number: int) -> str:
     """The address of one of 250 clients."""
     assert 0 < number <= 250
-    return f"203.0.113.{number}"
+    return str(CLIENTS[number])
 
 
 @contextlib.contextmanager
 def neighbourhood() -> Iterator[None]:
     """While it lasts every address of it is this machine's own, so that clients can have them."""
-    route = ["local", NEIGHBOURHOOD, "dev", "lo"]
+    route = ["local", str(CLIENTS), "dev", "lo"]
     subprocess.run(["ip", "route", "replace", *route], check=True)
     try:
         yield

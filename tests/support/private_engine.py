@@ -32,6 +32,8 @@ from cli.engine_host import Api
 CLONE_NEWNET = 0x40000000
 # Set aside for measuring between networks (RFC 2544), so no machine has a route into it.
 ADDRESSES = ipaddress.IPv4Network("198.18.0.0/15")
+# The last of them are for tests that need clients of many addresses.
+CLIENTS = ipaddress.IPv4Network("198.19.255.0/24")
 START_SECONDS = 60
 STOP_SECONDS = 60
 
@@ -59,7 +61,8 @@ class PrivateEngine:
         self.name = f"grocery-{os.getpid()}"
         # Linux allows 15 characters.
         self.cable = f"gro{os.getpid()}"
-        block = list(ADDRESSES.subnets(new_prefix=30))[os.getpid() % 32768]
+        blocks = [block for block in ADDRESSES.subnets(new_prefix=30) if not block.overlaps(CLIENTS)]
+        block = blocks[os.getpid() % len(blocks)]
         self.gateway, self.address = (str(address) for address in block.hosts())
         self.network = str(block)
         # Found out now, and not at a restart: by then this process may see the private network instead.
