@@ -250,7 +250,7 @@ for host in $1; do for port in $2; do
   case $port in
     5432) ask $host $port '\0\0\0\010\004\322\026\057' | grep -qx S ;;
     3001) get $host $port /health/live | grep -q '"status"' ;;
-    8443) get $host $port / | grep -q nginx ;;
+    8443) ask $host $port "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n" | grep -q '^HTTP/1.1 301' ;;
     *) get $host $port /keepalive | grep -q '^HTTP/1.1 200' ;;
   esac && echo $port &
 done; done; wait
