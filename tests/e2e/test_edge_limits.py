@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -100,7 +101,9 @@ def test_a_client_has_only_so_many_requests_at_a_time(tight: Door) -> None:
 
 
 def test_a_client_has_only_so_many_websockets(tight: Door) -> None:
-    asyncio.run(_many_websockets(tight, client(210), client(211)))
+    # Not in this thread, in which Playwright may have a loop of its own.
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(asyncio.run, _many_websockets(tight, client(210), client(211))).result()
 
 
 async def _many_websockets(door: Door, source: str, other: str) -> None:
