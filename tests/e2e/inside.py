@@ -102,7 +102,7 @@ def derived(
             if files:
                 api.put_archive(draft, "/", _archive(files))
             changes = [
-                f"CMD {_exec_form(command or config['Cmd'])}",
+                f"CMD {_exec_form(command or config['Cmd'] or [])}",
                 f"ENTRYPOINT {_exec_form(config['Entrypoint'] or [])}",
                 f"USER {config['User']}",
             ]

@@ -77,7 +77,7 @@ def test_a_migration_that_fails_stops_up_before_anything_behind_it(restored: Che
 def test_a_broken_edge_configuration_is_refused_while_the_old_one_serves(restored: Checkout, join: Join) -> None:
     ada = _shopper(join)
     sockets = _open_sockets(ada)
-    with _edited(restored, "rendering/templates/nginx.conf.j2", "server_tokens off;", "server_tokens perhaps;"):
+    with _edited(restored, "rendering/templates/nginx/answers.j2", "server_tokens off;", "server_tokens perhaps;"):
         with Traffic(restored) as traffic:
             run = restored.up(expect=1)
         traffic.expect_unnoticed()
