@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -254,7 +253,7 @@ def test_what_others_issued_reaches_the_servers_as_files_and_is_used(
     for name in ("smtp-password", "error-reporting-dsn"):
         assert f"./grocery config secret set {name}" in refused.text
     for name, value in (("smtp-password", password), ("error-reporting-dsn", tracker.dsn)):
-        set_secret(changed, name, value)
+        changed.set_secret(name, value)
     changed.up()
 
     # Those from before are there for a few seconds more.
@@ -285,10 +284,3 @@ def _passwords(api: Api, stack: str) -> list[str]:
             code, out = 1, ""
         found.append(out.strip() if code == 0 else "")
     return found
-
-
-def set_secret(checkout: Checkout, name: str, value: str) -> None:
-    command = ["./grocery", "config", "secret", "set", name, "--stack", checkout.stack]
-    done = subprocess.run(command, cwd=checkout.root, input=value, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert value not in done.stdout + done.stderr

@@ -6,7 +6,6 @@ import datetime as dt
 import re
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,14 +111,6 @@ def edge_of_status(status: dict[str, Any]) -> dict[str, Any]:
     return dict(found)
 
 
-def give(checkout: Checkout, **secrets: str) -> None:
-    """`./grocery config secret set`, as a person pipes a file into it: give(edge_key=...)."""
-    for name, value in secrets.items():
-        command = ["./grocery", "config", "secret", "set", name.replace("_", "-"), "--stack", checkout.stack]
-        done = subprocess.run(command, cwd=checkout.root, input=value, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-
-
 def edge_container(checkout: Checkout) -> str:
     (found,) = containers(checkout, "edge")
     return str(found["Id"])
@@ -208,13 +199,14 @@ def test_who_vouches_is_changed_without_restarting_the_edge(issued: Checkout, au
     refused = issued.run("preview", expect=None)
     assert refused.code != 0
     assert "./grocery config secret set edge-certificate" in refused.text
-    give(issued, edge_certificate=mine.certificate, edge_key=mine.key)
+    issued.set_secret("edge-certificate", mine.certificate)
+    issued.set_secret("edge-key", mine.key)
     issued.up()
     assert shown(issued, mine.ca) == x509.load_pem_x509_certificate(mine.certificate.encode())
     assert edge_of_status(issued.status())["days"] == 89
     assert not containers(issued, "acme"), "nobody asks an authority any more"
 
-    give(issued, edge_key=make_certificates(DOMAIN).key)
+    issued.set_secret("edge-key", make_certificates(DOMAIN).key)
     bad = issued.run("preview", expect=None)
     assert bad.code != 0
     assert "grocery:edge-key is not the key of the first certificate in edge-certificate" in bad.text

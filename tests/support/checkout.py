@@ -159,8 +159,9 @@ class Checkout:
     def set_secret(self, name: str, value: str) -> None:
         """Sets a secret that others issued; the next `up` uses it."""
         process = self.start("config", "secret", "set", name, stdin=subprocess.PIPE)
-        said = process.communicate(value, timeout=COMMAND_SECONDS)
-        assert process.returncode == 0, f"{name} could not be set: {said}"
+        out, err = process.communicate(value, timeout=COMMAND_SECONDS)
+        assert process.returncode == 0, f"{name} could not be set: {out}{err}"
+        assert value not in f"{out}{err}", f"the value of {name} is shown"
 
     def up(self, *, expect: int | None = 0) -> Run:
         return self.run("up", "--yes", expect=expect)
