@@ -8,7 +8,7 @@ from typing import Literal
 
 from rendering.monitoring.watched import Unit
 
-_UNKNOWN = "–"
+_UNKNOWN = "-"
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DECIMAL = ("", "k", "M", "G", "T")
 _RATES: dict[Unit, str] = {"reqps": "req/s", "ops": "op/s", "cps": "/s"}
@@ -39,7 +39,7 @@ FIGURES: tuple[Figure, ...] = (
 
 
 def format_value(value: float, unit: Unit) -> str:
-    """What a person reads: at most three digits that matter, with the unit; "–" for what is not a number.
+    """What a person reads: at most three digits that matter, with the unit; "-" for what is not a number.
 
     Ratios (`percentunit`) come as percent, durations in the largest unit that leaves a digit before the point.
     """
