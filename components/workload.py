@@ -21,7 +21,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.capacity import MIB, Size
-from settings import PINNED_IMAGE, SECRET_NAME
+from settings.values import PINNED_IMAGE, SECRET_NAME
 
 UID = 10001
 USER = f"{UID}:{UID}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from settings import format_size
+from settings.values import format_size
 from tests.unit.recording import NETWORK, ROOT, SERVICE, VOLUME, Recording, Registration, record
 
 FILE = ROOT / "docs" / "images" / "architecture.svg"

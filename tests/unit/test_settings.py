@@ -12,15 +12,12 @@ from settings import (
     Settings,
     SettingsError,
     check_stack_name,
-    format_duration,
-    format_size,
     json_schema,
     load,
-    parse_duration,
-    parse_size,
     required_secrets,
     resolve_images,
 )
+from settings.values import format_duration, format_size, parse_duration, parse_size
 from tests.unit.recording import IMAGE, IMAGES, ROOT, Json, stack_settings
 
 

@@ -7,192 +7,53 @@ unknown key, wrong type and impossible value is refused with the path of the key
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import json
-import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeGuard, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from settings.monitoring import Monitoring
+from settings.values import (
+    DURATION,
+    ENVIRONMENT_NAME,
+    PINNED_IMAGE,
+    SECRET_NAME,
+    SIZE,
+    STACK_NAME,
+    AbsolutePath,
+    Bytes,
+    Cidr,
+    DockerHost,
+    Domain,
+    Generation,
+    HttpsUrl,
+    ImageReference,
+    MailAddress,
+    MailHost,
+    Model,
+    Moment,
+    PemCertificates,
+    Pool,
+    Port,
+    Profile,
+    PushService,
+    Rate,
+    Seconds,
+    Sender,
+    at_least,
+    at_least_seconds,
+    format_duration,
+    format_size,
+    matching,
 )
 
 CONFIG_KEY = "grocery:settings"
 
-_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
-_SIZE = re.compile(r"^([1-9][0-9]*)(KiB|MiB|GiB|TiB)$")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"^([1-9][0-9]*)([smhd])$")
-_RATE = re.compile(r"^[1-9][0-9]*r/[sm]$")
-_DOMAIN = re.compile(
-    r"^(?=.{1,253}$)(?![0-9.]+$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-)
-_STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,15}$")
-_ENVIRONMENT_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
-_ABSOLUTE_PATH = re.compile(r"^(/[A-Za-z0-9._-]+)+$")
-_HTTPS_URL = re.compile(r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$")
-_EMAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$")
-_PROFILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-_PEM_CERTIFICATES = re.compile(r"^\s*(-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+$")
-_HOST = re.compile(rf"({_DOMAIN.pattern})|^([0-9]{{1,3}}\.){{3}}[0-9]{{1,3}}$")
-# `*.` stands for any name in front; plain HTTP only for a service that is named in full.
-_PUSH_SERVICE = re.compile(r"^(https://(\*\.)?[a-z0-9.-]+(:[0-9]{1,5})?|http://[a-z0-9.-]+(:[0-9]{1,5})?)$")
-_SENDER = re.compile(r"^([^<>\r\n\"]+ <[^<>\s]+@[^<>\s]+>|[^<>\s]+@[^<>\s]+)$")
-_DOCKER_HOST = re.compile(r"^(unix:///[^\s]+|ssh://[^\s@/]+@[^\s@/]+)$")
-# A reference that names exactly one content: a registry digest, an image ID, or a local tag that is a content hash.
-PINNED_IMAGE = re.compile(
-    r"^(sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9._/-]*:[0-9a-f]{12,64})$"
-)
-# An environment variable of a service can be read by anyone who may inspect it.
-SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|PRIVATE|API_KEY|CREDENTIAL|DSN", re.IGNORECASE)
-
 
 class SettingsError(Exception):
     """The configuration was refused; the message lists every fault with the path of its key."""
-
-
-def parse_size(text: object) -> int:
-    """ "512MiB" -> 536870912 (bytes)."""
-    found = _SIZE.match(text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError('expected a size such as "512MiB" (a whole number and KiB, MiB, GiB or TiB)')
-    return int(found[1]) * _UNITS[found[2]]
-
-
-def parse_duration(text: object) -> int:
-    """ "5m" -> 300 (seconds)."""
-    found = _DURATION.match(text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError('expected a duration such as "30s", "5m" or "1h"')
-    return int(found[1]) * _SECONDS[found[2]]
-
-
-def _matching(pattern: re.Pattern[str], expected: str) -> BeforeValidator:
-    def check(value: object) -> object:
-        if isinstance(value, str) and not pattern.match(value):
-            raise ValueError(f"expected {expected}")
-        return value
-
-    return BeforeValidator(check)
-
-
-def _moment(value: object) -> object:
-    """RFC 3339 in UTC, the one form the PostgreSQL entrypoint reads."""
-    if isinstance(value, str):
-        try:
-            datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        except ValueError:
-            raise ValueError('expected a moment in UTC such as "2027-01-31T12:00:00Z"') from None
-    return value
-
-
-def _pool(value: object) -> object:
-    if isinstance(value, str):
-        expected = 'expected a private IPv4 /16 such as "10.203.0.0/16"'
-        try:
-            network = ipaddress.IPv4Network(value)
-        except ValueError:
-            raise ValueError(expected) from None
-        if network.prefixlen != 16 or not network.is_private:
-            raise ValueError(expected)
-    return value
-
-
-def _network(value: object) -> object:
-    if isinstance(value, str):
-        expected = 'expected a network such as "10.0.0.0/8" or "2001:db8::/32", with no bits set beyond its length'
-        try:
-            network = ipaddress.ip_network(value)
-        except ValueError:
-            raise ValueError(expected) from None
-        if network.prefixlen == 0:
-            raise ValueError("this is everybody: name the networks that are meant")
-    return value
-
-
-def format_size(size: int) -> str:
-    """536870912 (bytes, whole KiB) -> "512MiB", in the largest unit without a remainder."""
-    unit = next(unit for unit in reversed(_UNITS) if size % _UNITS[unit] == 0)
-    return f"{size // _UNITS[unit]}{unit}"
-
-
-def format_duration(seconds: int) -> str:
-    """300 (seconds) -> "5m", in the largest unit without a remainder."""
-    unit = next(unit for unit in reversed(_SECONDS) if seconds % _SECONDS[unit] == 0)
-    return f"{seconds // _SECONDS[unit]}{unit}"
-
-
-Bytes = Annotated[
-    int,
-    BeforeValidator(parse_size),
-    PlainSerializer(format_size, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": _SIZE.pattern}),
-]
-Seconds = Annotated[
-    int,
-    BeforeValidator(parse_duration),
-    PlainSerializer(format_duration, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern}),
-]
-
-
-def _at_least(minimum: str) -> AfterValidator:
-    def check(value: int) -> int:
-        if value < parse_size(minimum):
-            raise ValueError(f"expected at least {minimum}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _at_least_seconds(minimum: str) -> AfterValidator:
-    def check(value: int) -> int:
-        if value < parse_duration(minimum):
-            raise ValueError(f"expected at least {minimum}")
-        return value
-
-    return AfterValidator(check)
-
-
-Rate = Annotated[
-    str, _matching(_RATE, '"<number>r/s" or "<number>r/m"'), Field(json_schema_extra={"pattern": _RATE.pattern})
-]
-Domain = Annotated[
-    str,
-    _matching(_DOMAIN, 'a lower-case host name such as "grocery.example.com" (no address: certificates are for names)'),
-]
-MailHost = Annotated[str, _matching(_HOST, 'a lower-case host name such as "smtp.example.com", or an IPv4 address')]
-DockerHost = Annotated[
-    str,
-    _matching(_DOCKER_HOST, '"unix:///path" or "ssh://user@host" (plain tcp:// would hand the engine to the network)'),
-]
-ImageReference = Annotated[
-    str,
-    _matching(
-        PINNED_IMAGE, '"registry/name@sha256:<64 hex>" or an image ID "sha256:<64 hex>"; a moving tag is no release'
-    ),
-]
-HttpsUrl = Annotated[str, _matching(_HTTPS_URL, 'an address such as "https://acme.example.com/directory"')]
-PushService = Annotated[
-    str,
-    _matching(_PUSH_SERVICE, 'an origin such as "https://push.example.com" or "https://*.push.example.com"'),
-]
-Moment = Annotated[str, BeforeValidator(_moment)]
-Pool = Annotated[str, BeforeValidator(_pool)]
-Cidr = Annotated[str, BeforeValidator(_network)]
-AbsolutePath = Annotated[str, _matching(_ABSOLUTE_PATH, "an absolute path of plain characters")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Generation = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 # What the program itself gives the auth-server; extra_env may not change it.
@@ -232,11 +93,7 @@ AUTH_SERVER_ENVIRONMENT = frozenset(
 )
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
-
-
-class Target(_Model):
+class Target(Model):
     """Where the stack runs: existing Docker hosts that form one Swarm."""
 
     host: DockerHost = "unix:///var/run/docker.sock"
@@ -247,21 +104,21 @@ class Target(_Model):
     """Memory of the smallest node that may be spent on this stack."""
 
 
-class Network(_Model):
+class Network(Model):
     """Addresses of the overlay networks; every network gets a /24 of the pool."""
 
     pool: Pool = "10.203.0.0/16"
     """Changing it replaces every network and restarts every service: choose it once."""
 
 
-class RateLimit(_Model):
+class RateLimit(Model):
     """Requests of one client address: a steady rate, and how many may come at once before 429."""
 
     rate: Rate
     burst: Annotated[int, Field(ge=0, le=100_000)]
 
 
-class RateLimits(_Model):
+class RateLimits(Model):
     """The three zones of the edge; a request to /api/auth/ counts in `api` and in `auth`."""
 
     general: RateLimit = RateLimit(rate="100r/s", burst=200)
@@ -269,7 +126,7 @@ class RateLimits(_Model):
     auth: RateLimit = RateLimit(rate="60r/m", burst=30)
 
 
-class Connections(_Model):
+class Connections(Model):
     """What one client address may have open at once; an IPv6 client is its /64."""
 
     per_address: Annotated[int, Field(ge=1, le=100_000)] = 200
@@ -278,7 +135,7 @@ class Connections(_Model):
     """Open WebSockets, one for each tab: an office behind one address has many."""
 
 
-class Maintenance(_Model):
+class Maintenance(Model):
     """A page instead of the application. Open WebSockets, /health and certificate challenges are not touched."""
 
     enabled: bool = False
@@ -288,13 +145,13 @@ class Maintenance(_Model):
     """When to come back, as it is told to clients and crawlers."""
 
 
-class StackCertificate(_Model):
+class StackCertificate(Model):
     """Signed by the stack's own authority, which browsers have to be told to trust."""
 
     kind: Literal["stack"] = "stack"
 
 
-class AcmeCertificate(_Model):
+class AcmeCertificate(Model):
     """Issued and renewed by an authority that speaks ACME, such as Let's Encrypt.
 
     The authority asks for a file on port 80 of the domain, so that port has to lead to `http_port`.
@@ -303,18 +160,18 @@ class AcmeCertificate(_Model):
     kind: Literal["acme"]
     directory: HttpsUrl = "https://acme-v02.api.letsencrypt.org/directory"
     """The authority's ACME directory."""
-    email: Annotated[str, _matching(_EMAIL, 'an e-mail address such as "operations@example.com"')]
+    email: MailAddress
     """Contact of the account at the authority."""
-    profile: Annotated[str, _matching(_PROFILE, 'the name of a profile such as "shortlived"')] | None = None
+    profile: Profile | None = None
     """Which of the authority's kinds of certificate; Let's Encrypt's `shortlived` lives six days."""
-    ca_certificate: Annotated[str, _matching(_PEM_CERTIFICATES, "certificates in PEM")] | None = None
+    ca_certificate: PemCertificates | None = None
     """Of a private authority: its certificates, trusted beside the public ones."""
-    start_period: Annotated[Seconds, _at_least_seconds("10s")] = 90
+    start_period: Annotated[Seconds, at_least_seconds("10s")] = 90
     """How long the first certificate may take; then `up` ends with the reason, and what was served before serves on."""
     image: ImageReference | None = None
 
 
-class ProvidedCertificate(_Model):
+class ProvidedCertificate(Model):
     """Yours: the external secrets edge-certificate (with its chain) and edge-key, both PEM."""
 
     kind: Literal["provided"]
@@ -323,7 +180,7 @@ class ProvidedCertificate(_Model):
 Certificate = Annotated[StackCertificate | AcmeCertificate | ProvidedCertificate, Field(discriminator="kind")]
 
 
-class Edge(_Model):
+class Edge(Model):
     """The one public door: TLS, HTTP/2, WebSockets, limits and headers."""
 
     domain: Domain = "localhost"
@@ -341,7 +198,7 @@ class Edge(_Model):
     connections: Connections = Connections()
     maintenance: Maintenance = Maintenance()
     certificate: Certificate = StackCertificate()
-    memory: Annotated[Bytes, _at_least("64MiB")] = 128 << 20
+    memory: Annotated[Bytes, at_least("64MiB")] = 128 << 20
     """How many connections there may be is derived from this: about 2,200 with 128MiB, 5,500 with 256MiB."""
     image: ImageReference | None = None
 
@@ -372,10 +229,10 @@ class Edge(_Model):
         return f"https://{self.domain}" + ("" if self.https_port == 443 else f":{self.https_port}")
 
 
-class Postgres(_Model):
-    memory: Annotated[Bytes, _at_least("128MiB")] = 512 << 20
+class Postgres(Model):
+    memory: Annotated[Bytes, at_least("128MiB")] = 512 << 20
     """Limit of the container; the server's buffers are derived from it."""
-    disk: Annotated[Bytes, _at_least("1GiB")] = 10 << 30
+    disk: Annotated[Bytes, at_least("1GiB")] = 10 << 30
     """Disk this database may use; bounds the log kept for a replication slot that stands still."""
     start_period: Seconds = 120
     """How long crash recovery may take before the container counts as unhealthy and is killed."""
@@ -384,27 +241,25 @@ class Postgres(_Model):
     image: ImageReference | None = None
 
 
-class Migrations(_Model):
+class Migrations(Model):
     start_period: Seconds = 120
     """How long applying this release's migrations may take."""
     image: ImageReference | None = None
 
 
-class AuthServer(_Model):
+class AuthServer(Model):
     """The application's API, or the one of another Grocery List that keeps to the same routes and variables."""
 
     replicas: Annotated[int, Field(ge=1, le=50)] = 1
-    memory: Annotated[Bytes, _at_least("64MiB")] = 256 << 20
+    memory: Annotated[Bytes, at_least("64MiB")] = 256 << 20
     database_connections: Annotated[int, Field(ge=1, le=200)] = 10
     """Size of each replica's connection pool."""
-    jwt_access_expiry: Annotated[str, _matching(_DURATION, 'a duration such as "15m"')] = "15m"
-    jwt_refresh_expiry: Annotated[str, _matching(_DURATION, 'a duration such as "30d"')] = "30d"
+    jwt_access_expiry: Annotated[str, matching(DURATION, 'a duration such as "15m"')] = "15m"
+    jwt_refresh_expiry: Annotated[str, matching(DURATION, 'a duration such as "30d"')] = "30d"
     bcrypt_rounds: Annotated[int, Field(ge=10, le=16)] = 12
     rate_limit_window: Seconds = 900
     rate_limit_requests: Annotated[int, Field(ge=1, le=10_000_000)] = 1000
-    email_from: Annotated[str, _matching(_SENDER, 'a sender such as "Grocery List <no-reply@example.com>"')] = (
-        "Grocery List <grocery@localhost>"
-    )
+    email_from: Sender = "Grocery List <grocery@localhost>"
     vapid_subject: str = "mailto:grocery@localhost"
     """Contact for push services: a mailto: or https: address."""
     push_services: Annotated[tuple[PushService, ...], Field(min_length=1)] = (
@@ -432,7 +287,7 @@ class AuthServer(_Model):
     @model_validator(mode="after")
     def _plain_environment(self) -> Self:
         for name in self.extra_env:
-            if not _ENVIRONMENT_NAME.match(name):
+            if not ENVIRONMENT_NAME.match(name):
                 raise ValueError(f"extra_env.{name}: not a name of an environment variable")
             if name in AUTH_SERVER_ENVIRONMENT:
                 raise ValueError(f"extra_env.{name}: set by the program itself; change the setting it comes from")
@@ -444,7 +299,7 @@ class AuthServer(_Model):
         return self
 
 
-class Email(_Model):
+class Email(Model):
     """The server that takes the stack's mail. Without one, addresses are not verified and passwords not reset."""
 
     host: MailHost
@@ -461,8 +316,8 @@ class Email(_Model):
         return self
 
 
-class ZeroCache(_Model):
-    memory: Annotated[Bytes, _at_least("512MiB")] = 1 << 30
+class ZeroCache(Model):
+    memory: Annotated[Bytes, at_least("512MiB")] = 1 << 30
     sync_workers: Annotated[int, Field(ge=1, le=64)] = 1
     cvr_connections: Annotated[int, Field(ge=1, le=200)] = 5
     """Connections for client view records, shared by all sync workers."""
@@ -481,7 +336,7 @@ class ZeroCache(_Model):
         return self
 
 
-class Frontend(_Model):
+class Frontend(Model):
     """The web application: published to the edge as files, or, for a foreign image with proxy_port, proxied."""
 
     image: ImageReference | None = None
@@ -489,7 +344,7 @@ class Frontend(_Model):
     """The image is an HTTP server on this port instead of a publisher of files."""
     keep_releases: Annotated[int, Field(ge=1, le=50)] = 5
     """Releases whose assets stay, so that tabs opened before an update keep working."""
-    memory: Annotated[Bytes, _at_least("16MiB")] = 64 << 20
+    memory: Annotated[Bytes, at_least("16MiB")] = 64 << 20
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     health_check: Annotated[tuple[str, ...], Field(min_length=1)] = ("/usr/local/bin/healthcheck",)
     writable_paths: tuple[AbsolutePath, ...] = ()
@@ -503,7 +358,7 @@ class Frontend(_Model):
         return self
 
 
-class Rotation(_Model):
+class Rotation(Model):
     """Generation numbers: adding one to a number replaces that secret at the next `up`, without a manual step."""
 
     postgres_admin: Generation = 1
@@ -513,9 +368,12 @@ class Rotation(_Model):
     jwt_refresh: Generation = 1
     zero_auth: Generation = 1
     zero_admin: Generation = 1
+    monitor: Generation = 1
+    synthetic: Generation = 1
+    grafana: Generation = 1
 
 
-class Settings(_Model):
+class Settings(Model):
     """Everything that may differ between two stacks."""
 
     target: Target = Target()
@@ -527,24 +385,64 @@ class Settings(_Model):
     email: Email | None = None
     zero_cache: ZeroCache = ZeroCache()
     frontend: Frontend = Frontend()
+    monitoring: Monitoring = Monitoring()
     rotation: Rotation = Rotation()
 
+    @model_validator(mode="after")
+    def _alerts_by_mail_need_a_server(self) -> Self:
+        if self.monitoring.receivers.email is not None and self.email is None:
+            raise ValueError("monitoring.receivers.email is set but email is not: alerts go through the stack's server")
+        return self
 
-ImageName = Literal["postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend", "acme"]
+
+ImageName = Literal[
+    "postgres",
+    "migrations",
+    "auth-server",
+    "zero-cache",
+    "edge",
+    "frontend",
+    "acme",
+    "prometheus",
+    "alertmanager",
+    "node-exporter",
+    "postgres-exporter",
+    "nginx-exporter",
+    "blackbox-exporter",
+    "docker-filter",
+    "collector",
+    "synthetic-user",
+]
 IMAGE_NAMES: tuple[ImageName, ...] = get_args(ImageName)
 
 
-SecretName = Literal["smtp-password", "error-reporting-dsn", "edge-certificate", "edge-key"]
+SecretName = Literal[
+    "smtp-password",
+    "error-reporting-dsn",
+    "edge-certificate",
+    "edge-key",
+    "slack-url",
+    "pagerduty-key",
+    "dead-man-url",
+    "otlp-headers",
+]
 SECRET_NAMES: tuple[SecretName, ...] = get_args(SecretName)
 
 
 def required_secrets(settings: Settings) -> tuple[SecretName, ...]:
     """The external secrets these settings call for: what others issued, kept as secret configuration of the stack."""
+    monitoring = settings.monitoring
+    receivers = monitoring.receivers
+    shipping = monitoring.log_shipping
     needed: dict[SecretName, bool] = {
         "smtp-password": settings.email is not None and settings.email.username is not None,
         "error-reporting-dsn": settings.auth_server.error_reporting,
         "edge-certificate": settings.edge.certificate.kind == "provided",
         "edge-key": settings.edge.certificate.kind == "provided",
+        "slack-url": monitoring.enabled and receivers.slack is not None,
+        "pagerduty-key": monitoring.enabled and receivers.pagerduty is not None,
+        "dead-man-url": monitoring.enabled and monitoring.dead_man,
+        "otlp-headers": monitoring.enabled and shipping is not None and shipping.authenticated,
     }
     return tuple(name for name in SECRET_NAMES if needed[name])
 
@@ -573,7 +471,7 @@ def check_stack_name(stack: str) -> str:
 
     Raises SettingsError.
     """
-    if not _STACK_NAME.match(stack):
+    if not STACK_NAME.match(stack):
         raise SettingsError(
             f"the stack is named {stack!r}, and its services and secrets are named after it: "
             "expected at most 16 lower-case letters, digits and dashes, a letter first"
@@ -585,7 +483,7 @@ def json_schema() -> dict[str, Any]:
     """JSON schema of the structured configuration, for editors and `config schema`."""
     schema = Settings.model_json_schema()
     # Defaults appear as they are kept, in bytes and seconds; people write them with their units.
-    forms = {_SIZE.pattern: format_size, _DURATION.pattern: format_duration}
+    forms = {SIZE.pattern: format_size, DURATION.pattern: format_duration}
     for model in schema["$defs"].values():
         for key in model["properties"].values():
             if isinstance(key.get("default"), int) and key.get("pattern") in forms:
