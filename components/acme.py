@@ -21,8 +21,14 @@ from components.workload import (
     Workload,
     realise,
 )
+from rendering.monitoring.watched import Indicator
 
 TOKEN = "grocery:components:Acme"  # noqa: S105 - a type token
+
+_INDICATORS = (
+    Indicator(title="Certificate ends in", expr="max(certificate_not_after_seconds - time()) / 86400", unit="d"),
+    Indicator(title="Renewals failed in a row", expr="max(acme_failures_in_a_row)", unit="short"),
+)
 
 
 class Acme(pulumi.ComponentResource):
@@ -60,7 +66,7 @@ class Acme(pulumi.ComponentResource):
             health=Health(start_period=config.start_period),
             networks=network.attach(NetworkName.APP, NetworkName.EGRESS),
             update=StopFirst(because="two clients would ask the edge for two certificates"),
-            metrics=Metrics(port=names.ACME_PORT, path="/metrics.txt"),
+            metrics=Metrics(port=names.ACME_PORT, path="/metrics.txt", indicators=_INDICATORS),
             stop_grace=20,
             env={
                 "DOMAIN": domain,

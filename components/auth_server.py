@@ -24,11 +24,24 @@ from components.workload import (
     Workload,
     realise,
 )
+from rendering.monitoring.watched import Indicator
 
 TOKEN = "grocery:components:AuthServer"  # noqa: S105 - a type token
 
 # Longer than the edge's resolver remembers an address, so that the old task still answers who was sent to it.
 _DRAIN_SECONDS = 3
+
+_INDICATORS = (
+    Indicator(
+        title="Requests by status",
+        expr="sum by (status) (rate(http_request_duration_seconds_count[5m]))",
+        unit="reqps",
+        legend="{{status}}",
+    ),
+    Indicator(title="Pool: waiting for a connection", expr="max(db_pool_waiting)", unit="short"),
+    Indicator(title="Pool: connections", expr="sum by (state) (db_pool_connections)", unit="short", legend="{{state}}"),
+    Indicator(title="Oldest notification waiting", expr="max(push_oldest_seconds)", unit="s"),
+)
 
 
 class AuthServer(pulumi.ComponentResource):
@@ -71,7 +84,7 @@ class AuthServer(pulumi.ComponentResource):
             health=Health(command=config.health_check, start_period=20),
             networks=network.attach(NetworkName.APP, NetworkName.DATA, NetworkName.EGRESS),
             update=StartFirst(),
-            metrics=Metrics(port=names.AUTH_SERVER_PORT),
+            metrics=Metrics(port=names.AUTH_SERVER_PORT, indicators=_INDICATORS),
             stop_grace=45,
             command=(names.WITH_SECRETS, *config.command) if config.command else None,
             env={**_environment(config, origin, secrets), **_mail_environment(email)},

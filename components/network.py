@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -13,9 +14,15 @@ from components.workload import Attachment, NetworkName, stack_labels
 TOKEN = "grocery:components:Network"  # noqa: S105 - a type token
 
 # The third octet of a network in the pool is API: moving one replaces the network and every service on it.
-_OCTETS = {NetworkName.EDGE: 0, NetworkName.APP: 1, NetworkName.DATA: 2, NetworkName.EGRESS: 3}
+_OCTETS = {
+    NetworkName.EDGE: 0,
+    NetworkName.APP: 1,
+    NetworkName.DATA: 2,
+    NetworkName.EGRESS: 3,
+    NetworkName.MONITORING: 4,
+}
 _ENCRYPTED_OCTET = 128
-_INTERNAL = frozenset({NetworkName.APP, NetworkName.DATA})
+_INTERNAL = frozenset({NetworkName.APP, NetworkName.DATA, NetworkName.MONITORING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +43,27 @@ def subnet(pool: str, network: NetworkName, *, encrypted: bool = False) -> Subne
 
 
 class Network(pulumi.ComponentResource):
-    """Produces one overlay Network for each NetworkName; app and data have no way out.
+    """Produces one overlay Network for each of `names`; app, data and monitoring have no way out.
 
     With more than one node the data network is encrypted. The provider cannot change a network's options and reads
     more of them back than were given, so the encrypted one is a resource of its own with other addresses, not a
     change of the plain one.
     """
 
-    def __init__(self, name: str, *, stack: str, pool: str, nodes: int, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        stack: str,
+        pool: str,
+        nodes: int,
+        names: Sequence[NetworkName] = tuple(NetworkName),
+        opts: pulumi.ResourceOptions,
+    ) -> None:
         super().__init__(TOKEN, name, None, opts)
         self._ids = {
             network: self._network(name, stack, pool, network, encrypted=network is NetworkName.DATA and nodes > 1)
-            for network in NetworkName
+            for network in names
         }
         self.register_outputs({})
 

@@ -24,8 +24,19 @@ from components.workload import (
     stack_labels,
 )
 from rendering import postgres as rendering
+from rendering.monitoring.watched import Indicator
 
 TOKEN = "grocery:components:Postgres"  # noqa: S105 - a type token
+
+_INDICATORS = (
+    Indicator(title="Connections in use", expr="grocery:db_connections:ratio", unit="percentunit"),
+    Indicator(
+        title="Transactions",
+        expr=f'sum(rate(pg_stat_database_xact_commit{{datname="{names.DATABASE}"}}[5m]))',
+        unit="ops",
+    ),
+    Indicator(title="Size", expr=f'pg_database_size_bytes{{datname="{names.DATABASE}"}}', unit="bytes"),
+)
 
 
 class Postgres(pulumi.ComponentResource):
@@ -66,7 +77,10 @@ class Postgres(pulumi.ComponentResource):
             health=Health(start_period=config.start_period),
             networks=network.attach(NetworkName.DATA),
             update=StopFirst(because="two servers on one data directory destroy it"),
-            metrics=NoMetrics(because="PostgreSQL speaks no HTTP; its figures are read over SQL"),
+            metrics=NoMetrics(
+                because="PostgreSQL speaks no HTTP; its figures are read over SQL by postgres-exporter",
+                indicators=_INDICATORS,
+            ),
             # SIGINT: end sessions, write a checkpoint, stop; the checkpoint may take as long as the disk is slow.
             stop_signal="SIGINT",
             stop_grace=60,

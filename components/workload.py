@@ -20,13 +20,19 @@ from enum import StrEnum
 import pulumi
 import pulumi_docker as docker
 
-from components.capacity import MIB, Size
+from components.capacity import CORE, MIB, Size
+from rendering.monitoring.watched import Endpoint, Indicator, Watched
 from settings.values import PINNED_IMAGE, SECRET_NAME
 
 UID = 10001
 USER = f"{UID}:{UID}"
+# Without a capability, this is somebody who may only what the owner of a file may.
+_ENGINE_USER = "0:0"
+_ENGINE_SOCKET = "/var/run/docker.sock"
 DATA_NODE = "node.labels.grocery.data==true"
 ANY_NODE = "node.platform.os==linux"
+# Only a manager knows services and tasks.
+_MANAGER_NODE = "node.role==manager"
 STACK_LABEL = "grocery.stack"
 WORKLOAD_LABEL = "grocery.workload"
 
@@ -47,6 +53,8 @@ class NetworkName(StrEnum):
     """Database and those who speak to it; internal."""
     EGRESS = "egress"
     """The way out to the internet."""
+    MONITORING = "monitoring"
+    """What watches the stack, among itself; internal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,20 +103,43 @@ class StopFirst:
 
 @dataclass(frozen=True, kw_only=True)
 class Metrics:
-    """Prometheus figures over HTTP on the workload's alias."""
+    """Prometheus figures over HTTP on the workload's alias, and which of them tell how it does."""
 
     port: int
     path: str = "/metrics"
+    indicators: tuple[Indicator, ...]
+
+    def __post_init__(self) -> None:
+        if not self.indicators:
+            raise ValueError("figures that nobody looks at: name the indicators among them")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoMetrics:
-    """Nothing to scrape; `because` says why."""
+    """Nothing to scrape; `because` says why. What others tell of it can be among the indicators all the same."""
 
     because: str
+    indicators: tuple[Indicator, ...] = ()
 
     def __post_init__(self) -> None:
         _demand_reason("NoMetrics", self.because)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSocket:
+    """The engine's own socket, `path` on the host, which is the whole host to who may write to it; `because` says
+    why.
+
+    The socket is its owner's, so the program runs as that user.
+    """
+
+    path: str
+    because: str
+
+    def __post_init__(self) -> None:
+        _demand_reason("EngineSocket", self.because)
+        if not self.path.startswith("/"):
+            raise ValueError(f"expected an absolute path of the host, got {self.path!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +222,7 @@ class Workload:
     """Beside /tmp, which every workload has."""
     ports: tuple[PublishedPort, ...] = ()
     root: Writable | None = None
+    engine: EngineSocket | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.name):
@@ -209,6 +241,10 @@ class Workload:
             raise ValueError(f"{self.name}: its size was computed for another order of updates")
         if self.size.pinned is not bool(self.volumes):
             raise ValueError(f"{self.name}: a workload is pinned to a node if and only if it mounts a volume")
+        if self.engine and {attachment.network for attachment in self.networks} != {NetworkName.MONITORING}:
+            raise ValueError(f"{self.name}: holds the engine's socket, so only the network {NetworkName.MONITORING}")
+        if self.engine and (self.secrets or self.volumes or self.root):
+            raise ValueError(f"{self.name}: holds the engine's socket, so nothing else: no secret, volume or own root")
         if suspects := [name for name in self.env if SECRET_NAME.search(name)]:
             raise ValueError(
                 f"{self.name}: {', '.join(suspects)} would be readable by inspecting the service; use a SecretFile"
@@ -217,6 +253,20 @@ class Workload:
         paths = Counter(mount.path for mount in mounts)
         if doubled := sorted(path for path, count in paths.items() if count > 1):
             raise ValueError(f"{self.name}: {', '.join(doubled)} is mounted twice")
+
+
+def watched(workload: Workload) -> Watched:
+    """What monitoring has to know of a workload."""
+    metrics = workload.metrics
+    return Watched(
+        name=workload.name,
+        replicas=workload.size.replicas,
+        memory=workload.size.memory,
+        cores=workload.size.cpu / CORE,
+        endpoint=Endpoint(port=metrics.port, path=metrics.path) if isinstance(metrics, Metrics) else None,
+        unscraped=metrics.because if isinstance(metrics, NoMetrics) else "",
+        indicators=metrics.indicators,
+    )
 
 
 def converge_seconds(health: Health, *, stop_grace: int, replicas: int) -> int:
@@ -280,7 +330,7 @@ def realise(
             log_driver=docker.ServiceTaskSpecLogDriverArgs(
                 name="json-file", options={"max-size": "10m", "max-file": "3"}
             ),
-            placement=docker.ServiceTaskSpecPlacementArgs(constraints=[DATA_NODE if workload.volumes else ANY_NODE]),
+            placement=docker.ServiceTaskSpecPlacementArgs(constraints=[_node(workload)]),
             resources=docker.ServiceTaskSpecResourcesArgs(
                 limits=docker.ServiceTaskSpecResourcesLimitsArgs(
                     memory_bytes=workload.size.memory, nano_cpus=workload.size.cpu
@@ -329,6 +379,12 @@ def realise(
     )
 
 
+def _node(workload: Workload) -> str:
+    if workload.engine:
+        return _MANAGER_NODE
+    return DATA_NODE if workload.volumes else ANY_NODE
+
+
 def _container(
     name: str, workload: Workload, labels: Mapping[str, str], stack: str, parent: pulumi.Resource
 ) -> docker.ServiceTaskSpecContainerSpecArgs:
@@ -339,7 +395,7 @@ def _container(
         labels=[
             docker.ServiceTaskSpecContainerSpecLabelArgs(label=label, value=value) for label, value in labels.items()
         ],
-        user=USER,
+        user=_ENGINE_USER if workload.engine else USER,
         init=True,
         read_only=workload.root is None,
         cap_drops=["ALL"],
@@ -352,19 +408,24 @@ def _container(
             retries=workload.health.retries,
             start_period=go_duration(workload.health.start_period),
         ),
-        mounts=_mounts(workload.volumes, workload.scratch),
+        mounts=_mounts(workload),
         secrets=[_secret(name, secret, stack, parent) for secret in workload.secrets] or None,
         configs=[_config(name, config, parent) for config in workload.configs] or None,
     )
 
 
-def _mounts(
-    volumes: Sequence[VolumeMount], scratch: Sequence[Tmpfs]
-) -> list[docker.ServiceTaskSpecContainerSpecMountArgs]:
+def _mounts(workload: Workload) -> list[docker.ServiceTaskSpecContainerSpecMountArgs]:
+    engine = [workload.engine.path] if workload.engine else []
     return [
         *(
+            docker.ServiceTaskSpecContainerSpecMountArgs(
+                type="bind", source=path, target=_ENGINE_SOCKET, read_only=True
+            )
+            for path in engine
+        ),
+        *(
             docker.ServiceTaskSpecContainerSpecMountArgs(type="volume", source=mount.volume, target=mount.path)
-            for mount in volumes
+            for mount in workload.volumes
         ),
         # No mode: the provider reads 1777, the engine's default, back as 0777 and would replace the service at every
         # refresh.
@@ -374,7 +435,7 @@ def _mounts(
                 target=mount.path,
                 tmpfs_options=docker.ServiceTaskSpecContainerSpecMountTmpfsOptionsArgs(size_bytes=mount.size),
             )
-            for mount in (_TMP, *scratch)
+            for mount in (_TMP, *workload.scratch)
         ),
     ]
 

@@ -11,6 +11,7 @@ from components.capacity import CORE, MIB, CapacityError, Size, check, sizes
 from components.workload import (
     Attachment,
     ConfigFile,
+    EngineSocket,
     Health,
     Metrics,
     NetworkName,
@@ -25,13 +26,18 @@ from components.workload import (
     Writable,
     converge_seconds,
     go_duration,
+    watched,
 )
+from rendering.monitoring.watched import Endpoint, Indicator, Watched
 from settings import load
 from tests.unit.recording import IMAGE, stack_settings
 
 SMALL = Size(memory=64 * MIB, reserved=32 * MIB, cpu=CORE, cpu_reserved=CORE // 10)
 APP = Attachment(network=NetworkName.APP, id="app-id")
 EDGE = Attachment(network=NetworkName.EDGE, id="edge-id")
+MONITORING = Attachment(network=NetworkName.MONITORING, id="monitoring-id")
+SOCKET = EngineSocket(path="/var/run/docker.sock", because="it is the one that asks")
+FIGURE = Indicator(title="Answers", expr="up", unit="bool")
 
 
 def workload(**changes: Any) -> Workload:  # noqa: ANN401 - fields of every type
@@ -111,6 +117,10 @@ def test_an_exception_without_a_reason_is_refused(exception: Any, because: str) 
         ({"size": dataclasses.replace(SMALL, pinned=True)}, "pinned"),
         ({"env": {"DB_PASSWORD": "x"}}, "use a SecretFile"),
         ({"env": {"API_TOKEN": "x"}}, "use a SecretFile"),
+        ({"engine": SOCKET}, "only the network monitoring"),
+        ({"engine": SOCKET, "networks": (MONITORING, APP)}, "only the network monitoring"),
+        ({"engine": SOCKET, "networks": (MONITORING,), "secrets": (SecretFile(name="A", value="x"),)}, "nothing else"),
+        ({"engine": SOCKET, "networks": (MONITORING,), "root": Writable(because="it writes there")}, "nothing else"),
         ({"scratch": (Tmpfs(path="/tmp", size=1),)}, "mounted twice"),
         ({"configs": (ConfigFile(path="/a", content="1"), ConfigFile(path="/a", content="2"))}, "mounted twice"),
     ],
@@ -131,8 +141,33 @@ def test_a_health_check_has_a_command() -> None:
         Health(command=(), start_period=10)
 
 
-def test_metrics_have_the_usual_path() -> None:
-    assert Metrics(port=3001).path == "/metrics"
+def test_figures_are_declared_with_those_that_tell_how_it_does() -> None:
+    metrics = Metrics(port=3001, indicators=(FIGURE,))
+    assert metrics.path == "/metrics"
+    with pytest.raises(ValueError, match="name the indicators"):
+        Metrics(port=3001, indicators=())
+
+
+def test_monitoring_knows_of_a_workload_what_it_was_given() -> None:
+    scraped = watched(workload(metrics=Metrics(port=3001, path="/m", indicators=(FIGURE,))))
+    assert scraped == Watched(
+        name="thing",
+        replicas=1,
+        memory=64 * MIB,
+        cores=1.0,
+        endpoint=Endpoint(port=3001, path="/m"),
+        indicators=(FIGURE,),
+    )
+    silent = watched(workload())
+    assert (silent.endpoint, silent.unscraped) == (None, "it has no figures")
+
+
+def test_the_engine_is_a_path_of_the_host_with_a_reason() -> None:
+    assert workload(engine=SOCKET, networks=(MONITORING,)).engine == SOCKET
+    with pytest.raises(ValueError, match="absolute path"):
+        EngineSocket(path="docker.sock", because="it is the one that asks")
+    with pytest.raises(ValueError, match="carries its reason"):
+        EngineSocket(path="/docker.sock", because="")
 
 
 # --- times -----------------------------------------------------------------------------------------------------------
