@@ -27,8 +27,8 @@ def render_yaml(document: object) -> str:
     """`document` (mappings, sequences, texts and numbers) as YAML, keys in the order given, long texts unbroken."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
-    yaml.width = 10_000  # type: ignore[assignment]  # unset is None, and is inferred to be nothing else
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # it starts as None
+    yaml.width = 10_000
     text = io.StringIO()
     yaml.dump(document, text)
     return text.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rendering import render_template
+from rendering.disk import Disk
 
 MIB = 1 << 20
 
@@ -50,11 +51,10 @@ def tune(server: Server) -> Tuning:
     """PostgreSQL's usual proportions, kept within a container's hard limit.
 
     A quarter of the memory for shared buffers; what remains beside them is shared by sorts of all connections at
-    once. The log a stopped zero-cache pins is bounded to a quarter of the disk: it copies the database anew, which a
-    full disk cannot.
+    once.
     """
     memory = server.memory // MIB
-    disk = server.disk // MIB
+    disk = Disk(database=server.disk)
     shared_buffers = memory // 4
     maintenance_work_mem = max(16, min(memory // 16, 1024))
     rest = memory - shared_buffers - maintenance_work_mem
@@ -64,8 +64,8 @@ def tune(server: Server) -> Tuning:
         effective_cache_size=memory * 3 // 4,
         maintenance_work_mem=maintenance_work_mem,
         work_mem_kib=min(rest * 1024 // server.connections, 64 * 1024),
-        max_wal_size=max(128, min(disk // 10, 4096)),
-        max_slot_wal_keep_size=disk // 4,
+        max_wal_size=disk.wal_between_checkpoints // MIB,
+        max_slot_wal_keep_size=disk.wal_kept // MIB,
     )
 
 
