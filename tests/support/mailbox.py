@@ -6,18 +6,22 @@ import email
 import re
 import socketserver
 import threading
+import time
 from dataclasses import dataclass
+from email.message import EmailMessage
 from email.policy import default
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """sender: the From header. text: what a person reads."""
+    """sender: the From header. text: what a person reads, as plain text where the mail has it. at: time.monotonic() of
+    its arrival."""
 
     to: str
     sender: str
     subject: str
     text: str
+    at: float
 
 
 class Mailbox:
@@ -55,11 +59,13 @@ class Mailbox:
 
     def take(self, recipients: list[str], content: bytes) -> None:
         letter = email.message_from_bytes(content, policy=default)
-        text = letter.get_payload(decode=True)
-        assert isinstance(text, bytes)
-        sender, subject = str(letter["From"]), str(letter["Subject"])
+        assert isinstance(letter, EmailMessage)
+        body = letter.get_body(("plain", "html"))
+        assert body, "the mail says something"
+        text, sender, subject = str(body.get_content()), str(letter["From"]), str(letter["Subject"])
+        now = time.monotonic()
         with self._arrived:
-            self._mails += [Mail(to=to, sender=sender, subject=subject, text=text.decode()) for to in recipients]
+            self._mails += [Mail(to=to, sender=sender, subject=subject, text=text, at=now) for to in recipients]
             self._arrived.notify_all()
 
     def to(self, address: str) -> list[Mail]:
