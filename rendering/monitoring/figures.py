@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from rendering.monitoring.watched import Unit
 
@@ -15,26 +14,92 @@ _RATES: dict[Unit, str] = {"reqps": "req/s", "ops": "op/s", "cps": "/s"}
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """From where on a value is a warning or critical, in its own unit; None where there is no such alert."""
+
+    warning: float | None = None
+    critical: float | None = None
+    below: bool = False
+    """Smaller is worse."""
+
+    def __post_init__(self) -> None:
+        if self.warning is None or self.critical is None:
+            return
+        if (self.critical < self.warning) != self.below:
+            raise ValueError(f"critical is worse than a warning, got {self}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One main figure; `expr` in PromQL has one series, or none while nothing is known."""
+    """One main figure; `expr` in PromQL has one series, or none while nothing is known. `meaning` is a sentence."""
 
     title: str
     expr: str
     unit: Unit
-    bad: Literal["high", "low", ""] = ""
-    """Which direction is the worse one; "" when neither is."""
+    meaning: str
+    limits: Limits = Limits()
 
 
 FIGURES: tuple[Figure, ...] = (
-    Figure(title="Requests", expr="grocery:requests:rate5m", unit="reqps"),
-    Figure(title="Errors", expr="grocery:errors:ratio5m", unit="percentunit", bad="high"),
-    Figure(title="Latency p95", expr="grocery:latency:p95_5m", unit="s", bad="high"),
-    Figure(title="Active users", expr="max(active_users)", unit="short"),
-    Figure(title="Sync", expr="grocery:sync:seconds", unit="s", bad="high"),
-    Figure(title="CPU", expr="grocery:cpu:ratio", unit="percentunit", bad="high"),
-    Figure(title="Memory", expr="grocery:memory:ratio", unit="percentunit", bad="high"),
-    Figure(title="Disk free", expr="grocery:disk:free_ratio", unit="percentunit", bad="low"),
-    Figure(title="Connections", expr="grocery:db_connections:ratio", unit="percentunit", bad="high"),
+    Figure(
+        title="Requests",
+        expr="grocery:requests:rate5m",
+        unit="reqps",
+        meaning="Requests a second that the API answered, over five minutes.",
+    ),
+    Figure(
+        title="Errors",
+        expr="grocery:errors:ratio5m",
+        unit="percentunit",
+        meaning="Share of the API's answers that were its own fault (status 500 and above), over five minutes.",
+        limits=Limits(warning=0.01, critical=0.05),
+    ),
+    Figure(
+        title="Latency p95",
+        expr="grocery:latency:p95_5m",
+        unit="s",
+        meaning="Nineteen of twenty answers of the API took no longer than this, over five minutes.",
+        limits=Limits(warning=0.5, critical=1),
+    ),
+    Figure(
+        title="Active users",
+        expr="max(active_users)",
+        unit="short",
+        meaning="Accounts that used a session in the last fifteen minutes.",
+    ),
+    Figure(
+        title="Sync",
+        expr="grocery:sync:seconds",
+        unit="s",
+        meaning="From a change by the synthetic user in one client to its arrival in another, through the edge.",
+    ),
+    Figure(
+        title="CPU",
+        expr="grocery:cpu:ratio",
+        unit="percentunit",
+        meaning="Share of all the machine's cores in use, over five minutes.",
+        limits=Limits(warning=0.7, critical=0.9),
+    ),
+    Figure(
+        title="Memory",
+        expr="grocery:memory:ratio",
+        unit="percentunit",
+        meaning="Share of the machine's memory that cannot be had any more.",
+        limits=Limits(warning=0.8, critical=0.95),
+    ),
+    Figure(
+        title="Disk free",
+        expr="grocery:disk:free_ratio",
+        unit="percentunit",
+        meaning="Share of the disk below the engine's volumes that is free.",
+        limits=Limits(warning=0.2, critical=0.1, below=True),
+    ),
+    Figure(
+        title="Connections",
+        expr="grocery:db_connections:ratio",
+        unit="percentunit",
+        meaning="Share of PostgreSQL's connections in use.",
+    ),
 )
 
 
