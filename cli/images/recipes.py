@@ -44,6 +44,11 @@ class Recipe:
         return (f"images/{self.name}", *self.paths)
 
 
+def _go_program(name: str) -> Recipe:
+    parents = {"RUNTIME": "runtime", "PROGRAMS": "go-programs"}
+    return Recipe(name=name, parents=parents, stands_on="runtime", shipped=True)
+
+
 # In the order in which layers are counted: the first to need a shared layer carries it.
 RECIPES: tuple[Recipe, ...] = (
     Recipe(name="base"),
@@ -68,10 +73,16 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(name="auth-server", parents={"NODE": "node", "APP": "app"}, stands_on="node", shipped=True),
     Recipe(name="zero-cache", parents={"NODE": "node", "TOOLCHAIN": "toolchain"}, stands_on="node", shipped=True),
     Recipe(
-        name="edge",
+        name="nginx",
         parents={"BASE": "base", "RUNTIME": "runtime"},
         stands_on="runtime",
-        paths=("images/shared/closure", "images/shared/publishing"),
+        paths=("images/shared/closure",),
+    ),
+    Recipe(
+        name="edge",
+        parents={"NGINX": "nginx"},
+        stands_on="nginx",
+        paths=("images/shared/publishing",),
         shipped=True,
     ),
     Recipe(
@@ -88,6 +99,14 @@ RECIPES: tuple[Recipe, ...] = (
         paths=("images/shared/publishing",),
         shipped=True,
     ),
+    Recipe(name="go-programs", parents={"BASE": "base"}, paths=("images/shared/closure",)),
+    _go_program("prometheus"),
+    _go_program("alertmanager"),
+    _go_program("node-exporter"),
+    _go_program("postgres-exporter"),
+    _go_program("nginx-exporter"),
+    _go_program("blackbox-exporter"),
+    Recipe(name="docker-filter", parents={"NGINX": "nginx"}, stands_on="nginx", shipped=True),
 )
 SHIPPED: tuple[str, ...] = tuple(recipe.name for recipe in RECIPES if recipe.shipped)
 BY_NAME: Mapping[str, Recipe] = {recipe.name: recipe for recipe in RECIPES}
