@@ -15,6 +15,9 @@ from rendering import render_template
 HTTPS_PORT = 8443
 HTTP_PORT = 8080
 STATUS_PORT = 8079
+FIGURES_PORT = 8081
+"""Where an exporter on the application's network asks; never one port with the status pages, since nginx cannot go over
+from listening on one address to listening on all of them while it runs."""
 CERTIFICATE = "tls.crt"
 KEY = "tls.key"
 CERTIFICATE_IN_USE = "/tmp/certificate.conf"  # noqa: S108 - a tmpfs of the container
@@ -143,6 +146,8 @@ class Edge:
     """host:port of a frontend that is proxied; None serves the published files."""
     acme: bool = False
     """The certificate is issued by an authority that asks for answers; otherwise it comes with the configuration."""
+    figures_for: str | None = None
+    """Network ("10.203.1.0/24") from which nginx' own figures may be asked on FIGURES_PORT; None: nobody asks."""
 
 
 def worker_connections(memory: int) -> int:
@@ -182,4 +187,5 @@ def render(edge: Edge) -> str:
         https_port=HTTPS_PORT,
         http_port=HTTP_PORT,
         status_port=STATUS_PORT,
+        figures_port=FIGURES_PORT,
     )

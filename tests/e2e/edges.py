@@ -33,6 +33,8 @@ PUBLIC = dataclasses.replace(
     zero_cache="nobody:4848",
 )
 PROXIED = dataclasses.replace(PUBLIC, frontend="nobody:3000", acme=False)
+# By addresses that nobody has but whoever asks from inside the container.
+WATCHED = dataclasses.replace(EDGE, figures_for="127.0.0.0/8")
 # Each test is a client of its own, by an address that the edge believes it.
 LIMITED = dataclasses.replace(
     EDGE,

@@ -35,7 +35,8 @@ PROXIED = dataclasses.replace(LOCAL, frontend="frontend:3000")
 BEHIND_BALANCERS = dataclasses.replace(PUBLIC, trusted_proxies=("10.0.0.0/8", "2001:db8::/32"))
 CLOSED = dataclasses.replace(LOCAL, maintenance=nginx.Maintenance(allow=("192.0.2.0/24",), retry_after=900))
 ISSUED = dataclasses.replace(PUBLIC, acme=True)
-EVERY = (LOCAL, PUBLIC, PROXIED, BEHIND_BALANCERS, CLOSED, ISSUED)
+WATCHED = dataclasses.replace(LOCAL, figures_for="10.203.1.0/24")
+EVERY = (LOCAL, PUBLIC, PROXIED, BEHIND_BALANCERS, CLOSED, ISSUED, WATCHED)
 
 
 def block(text: str, opening: str) -> str:
@@ -101,6 +102,22 @@ def test_the_running_version_can_be_asked() -> None:
 def test_the_status_pages_answer_inside_the_container_only() -> None:
     assert re.findall(r"listen (\S+8079)", nginx.render(LOCAL)) == ["127.0.0.1:8079"]
     assert nginx.render(LOCAL).count("stub_status;") == 1
+
+
+def test_figures_are_told_to_the_network_that_asks_for_them_and_nothing_else_is() -> None:
+    watched = server(WATCHED, str(nginx.FIGURES_PORT))
+    assert re.findall(r"(?:allow|deny) [^;]+;", watched) == ["allow 10.203.1.0/24;", "deny all;"]
+    assert re.findall(r"location ([^{]+) {", watched) == ["= /stub_status", "/"]
+    assert block(watched, "location / ").strip() == "return 404;"
+    assert f"listen {nginx.FIGURES_PORT}" not in nginx.render(LOCAL), "nobody asks there"
+
+
+def test_one_edge_is_watched_and_another_not_on_the_same_addresses_so_that_a_reload_goes_from_one_to_the_other() -> (
+    None
+):
+    before, after = ({*re.findall(r"listen ([^;]+);", nginx.render(edge))} for edge in (LOCAL, WATCHED))
+    assert after - before == {str(nginx.FIGURES_PORT)}
+    assert not any(address.endswith(f":{nginx.FIGURES_PORT}") for address in before)
 
 
 def test_certificate_paths_are_relative_so_that_a_candidate_is_tested_with_its_own() -> None:

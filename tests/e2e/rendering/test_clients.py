@@ -11,7 +11,7 @@ import pytest
 from docker.models.containers import Container
 
 from rendering import nginx
-from tests.e2e.edges import ASSET, EDGE, LIMITED, WEBSOCKET
+from tests.e2e.edges import ASSET, EDGE, LIMITED, WATCHED, WEBSOCKET
 from tests.e2e.lab import Certificates, Lab, logs, succeed, until, until_healthy
 from tests.e2e.lone_edge import Answer, Door, door_of, edge_files, start_edge, start_sockets
 
@@ -177,13 +177,15 @@ def test_failures_are_logged_without_what_was_asked(lab: Lab, certificates: Cert
 
 
 def test_a_change_of_configuration_leaves_every_open_web_socket_alone(lab: Lab, certificates: Certificates) -> None:
-    """Even the change that closes the application."""
+    """Even the change that closes the application, and lets somebody ask for figures."""
     start_sockets(lab, "sockets")
     volumes = {"config": "/srv/config", "web": "/srv/web", "certificates": "/srv/certificates"}
     container = lab.run("edge", alias="changing", volumes=volumes)
     until_healthy(container)
     before = dataclasses.replace(EDGE, zero_cache="sockets:4848")
-    after = dataclasses.replace(before, maintenance=nginx.Maintenance(allow=(), retry_after=60))
+    after = dataclasses.replace(
+        WATCHED, zero_cache=before.zero_cache, maintenance=nginx.Maintenance(allow=(), retry_after=60)
+    )
     publisher = _publish(lab, before, certificates)
     until_healthy(publisher)
     door = door_of(container, before, certificates)

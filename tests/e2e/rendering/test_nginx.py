@@ -13,8 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from rendering import nginx
-from tests.e2e.edges import ASSET, CLOSED, EDGE, ISSUED, LIMITED, PROXIED, PUBLIC, SCRIPT, WEBSOCKET
-from tests.e2e.lab import Certificates, Lab, logs, until, until_exit
+from tests.e2e.edges import ASSET, CLOSED, EDGE, ISSUED, LIMITED, PROXIED, PUBLIC, SCRIPT, WATCHED, WEBSOCKET
+from tests.e2e.lab import Certificates, Lab, logs, succeed, until, until_exit
 from tests.e2e.lone_edge import Answer, Door, door_of, edge_files, start_edge
 
 # --- nginx: the text -------------------------------------------------------------------------------------------------
@@ -22,8 +22,8 @@ from tests.e2e.lone_edge import Answer, Door, door_of, edge_files, start_edge
 
 @pytest.mark.parametrize(
     ("described", "files"),
-    [(EDGE, {}), (PROXIED, {}), (PUBLIC, ISSUED), (LIMITED, {}), (CLOSED, ISSUED)],
-    ids=["local", "proxied", "public", "limited", "closed"],
+    [(EDGE, {}), (PROXIED, {}), (PUBLIC, ISSUED), (LIMITED, {}), (CLOSED, ISSUED), (WATCHED, {})],
+    ids=["local", "proxied", "public", "limited", "closed", "watched"],
 )
 def test_nginx_accepts_it_with_nothing_behind_it(
     lab: Lab, certificates: Certificates, described: nginx.Edge, files: dict[str, str | bytes]
@@ -465,3 +465,18 @@ def test_an_error_page_is_found_with_its_error_only(door: Door) -> None:
 def test_what_the_api_itself_says_of_an_error_is_passed_on(door: Door) -> None:
     answer = door.ask("/api/busy")
     assert (answer.status, answer.body, answer.headers["retry-after"]) == (429, "its own words", "77")
+
+
+# --- nginx: its figures ----------------------------------------------------------------------------------------------
+
+
+def test_figures_are_for_the_network_of_whoever_watches_and_for_nobody_else(
+    lab: Lab, certificates: Certificates
+) -> None:
+    container = start_edge(lab, WATCHED, certificates, alias="watched", files={})
+    figures = ["wget", "-q", "-O", "-", f"http://127.0.0.1:{nginx.FIGURES_PORT}/stub_status"]
+    assert "Active connections: " in succeed(container, *figures), "by an address of that network"
+    door = door_of(container, WATCHED, certificates)
+    assert door.ask_plain("/stub_status", port=nginx.FIGURES_PORT).status == 403, "by another one"
+    for path in ("/health", "/version", "/", "/stub_status/", "/api/lists"):
+        assert door.ask_plain(path, port=nginx.FIGURES_PORT).status == 404, "nothing else is there"
