@@ -107,6 +107,12 @@ RECIPES: tuple[Recipe, ...] = (
     _go_program("nginx-exporter"),
     _go_program("blackbox-exporter"),
     Recipe(name="docker-filter", parents={"NGINX": "nginx"}, stands_on="nginx", shipped=True),
+    Recipe(
+        name="monitor",
+        parents={"TOOLCHAIN": "toolchain"},
+        paths=("monitor", "app/schema/package.json", "app/schema/src"),
+    ),
+    Recipe(name="collector", parents={"NODE": "node", "MONITOR": "monitor"}, stands_on="node", shipped=True),
 )
 SHIPPED: tuple[str, ...] = tuple(recipe.name for recipe in RECIPES if recipe.shipped)
 BY_NAME: Mapping[str, Recipe] = {recipe.name: recipe for recipe in RECIPES}

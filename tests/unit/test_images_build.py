@@ -27,6 +27,7 @@ def tree(tmp_path: Path) -> Path:
     ignored = shutil.ignore_patterns("node_modules", "dist")
     shutil.copytree(ROOT / "images", tmp_path / "images", ignore=ignored)
     shutil.copytree(ROOT / "app", tmp_path / "app", ignore=ignored)
+    shutil.copytree(ROOT / "monitor", tmp_path / "monitor", ignore=ignored)
     return tmp_path
 
 
