@@ -10,7 +10,7 @@ from functools import partial
 from http import HTTPStatus
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e import inside
 from tests.e2e.browsing import PATIENCE_MS, Join, Person, Sharing, come, share_a_list
@@ -106,6 +106,26 @@ def test_quiet_hours_hold_what_happens_and_tell_it_together_afterwards(
     [message] = push_service.wait(device, 1)
     assert message.payload["body"] == "Ben added 2 items: Milk, Bread"
     until(lambda: _states(running, ada) == ["sent", "sent"], "both are told by the one message")
+
+
+def test_what_somebody_changes_about_quiet_hours_is_not_undone_by_what_the_server_tells_later(
+    listening: Listening,
+) -> None:
+    ada = listening.ada
+    answers: list[Route] = []
+    ada.page.route("**/api/push", lambda route: answers.append(route))
+    ada.open_account()
+    expect(ada.see("quiet-toggle")).to_be_disabled(timeout=PATIENCE_MS)
+    for answer in answers:
+        answer.continue_()
+    ada.page.unroute("**/api/push")
+    ada.see("quiet-toggle").check()
+    ada.see("quiet-from").fill("01:02")
+    expect(ada.see("push-device")).to_have_count(1, timeout=PATIENCE_MS)
+    opt_out(ada)
+    expect(ada.see("push-device")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(ada.see("quiet-toggle")).to_be_checked()
+    expect(ada.see("quiet-from")).to_have_value("01:02")
 
 
 def test_who_opts_out_hears_nothing_more(running: Checkout, listening: Listening, push_service: PushService) -> None:

@@ -1,4 +1,4 @@
-import { createEffect, createResource, createSignal, createUniqueId, For, onMount, Show } from "solid-js";
+import { createMemo, createResource, createSignal, createUniqueId, For, onMount, Show } from "solid-js";
 import { wordsOf } from "../api.ts";
 import { createSubmission, Problem } from "../form.tsx";
 import {
@@ -110,64 +110,68 @@ export function Notifications(props: { user: User }) {
           </For>
         </ul>
       </Show>
-      <QuietHours settings={settings.latest ?? NONE} />
+      <QuietHours settings={settings.latest} />
     </Section>
   );
 }
 
-function QuietHours(props: { settings: PushSettings }) {
+function QuietHours(props: { settings: PushSettings | undefined }) {
   const fromId = createUniqueId();
   const problemId = createUniqueId();
-  const [on, setOn] = createSignal(false);
-  createEffect(() => setOn(props.settings.quiet !== null));
+  // The form starts from what was known first: what is told later must not undo what is being changed in it.
+  const start = createMemo<PushSettings | undefined>((first) => first ?? props.settings);
+  const [ticked, setTicked] = createSignal<boolean>();
+  const on = () => ticked() ?? Boolean(start()?.quiet);
   const form = createSubmission(async (field) => {
     const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
     await setQuiet(on() ? { from: field("from"), until: field("until"), timeZone } : null);
   });
   return (
     <form class="form quiet-hours" onSubmit={form.submit}>
-      <label class="check">
-        <input
-          type="checkbox"
-          data-testid="quiet-toggle"
-          checked={on()}
-          onChange={(event) => setOn(event.currentTarget.checked)}
-        />
-        Quiet hours, on all your devices
-      </label>
-      <div class="row times">
-        <div class="field">
-          <label for={fromId}>From</label>
+      <fieldset disabled={!start()}>
+        <label class="check">
           <input
-            id={fromId}
-            name="from"
-            type="time"
-            data-testid="quiet-from"
-            required
-            disabled={!on()}
-            aria-describedby={problemId}
-            value={props.settings.quiet?.from ?? QUIET_FROM}
+            type="checkbox"
+            data-testid="quiet-toggle"
+            checked={on()}
+            onChange={(event) => setTicked(event.currentTarget.checked)}
           />
+          Quiet hours, on all your devices
+        </label>
+        <div class="row times">
+          <div class="field">
+            <label for={fromId}>From</label>
+            <input
+              id={fromId}
+              name="from"
+              type="time"
+              data-testid="quiet-from"
+              required
+              disabled={!on()}
+              aria-describedby={problemId}
+              value={start()?.quiet?.from ?? QUIET_FROM}
+            />
+          </div>
+          <div class="field">
+            <label for={`${fromId}-until`}>Until</label>
+            <input
+              id={`${fromId}-until`}
+              name="until"
+              type="time"
+              data-testid="quiet-until"
+              required
+              disabled={!on()}
+              aria-describedby={problemId}
+              value={start()?.quiet?.until ?? QUIET_UNTIL}
+            />
+          </div>
         </div>
-        <div class="field">
-          <label for={`${fromId}-until`}>Until</label>
-          <input
-            id={`${fromId}-until`}
-            name="until"
-            type="time"
-            data-testid="quiet-until"
-            required
-            disabled={!on()}
-            aria-describedby={problemId}
-            value={props.settings.quiet?.until ?? QUIET_UNTIL}
-          />
-        </div>
-      </div>
-      <p class="hint">What happens meanwhile is told when they are over.</p>
-      <Problem id={problemId} testid="quiet-error">
-        {form.problem()}
-      </Problem>
-      <Outcome form={form} testid="quiet-save" label="Save quiet hours" done="Saved." />
+        <p class="hint">What happens meanwhile is told when they are over.</p>
+        <Problem id={problemId} testid="quiet-error">
+          {form.problem()}
+        </Problem>
+        <Outcome form={form} testid="quiet-save" label="Save quiet hours" done="Saved." />
+      </fieldset>
     </form>
   );
 }
