@@ -26,6 +26,15 @@ WebSocket.prototype.send = function (data) {
 """
 
 
+# What leaves the page by its socket takes a second: a slow connection.
+SLOWNESS = """
+() => {
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (data) { setTimeout(() => send.call(this, data), 1000); };
+}
+"""
+
+
 @pytest.fixture
 def newcomer(running: Checkout) -> Account:
     """An account that nobody has logged in to yet."""
@@ -226,6 +235,16 @@ def test_logging_out_ends_the_session_everywhere_and_leaves_nothing_in_the_brows
         assert client.post("/api/auth/refresh", json={}).status_code == 401
     ada.fill_in_login()
     expect(ada.see("list-link")).to_contain_text("Private", timeout=PATIENCE_MS)
+
+
+def test_logging_out_gives_what_is_on_its_way_the_time_to_arrive(running: Checkout, join: Join) -> None:
+    ada = join("Ada")
+    list_id = ada.make_list("Private")
+    ada.page.evaluate(SLOWNESS)
+    ada.add("Milk")
+    ada.see("logout").click()
+    expect(ada.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
+    assert "Milk" in _rows(running, list_id)
 
 
 def test_cookies_are_out_of_reach_for_scripts_and_for_other_sites(running: Checkout, join: Join) -> None:

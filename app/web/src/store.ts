@@ -17,6 +17,7 @@ const LAST_RETRY_MS = 8_000;
 // Connecting succeeds even while the server behind is away; only a connection that lasts says that all is well.
 const STABLE_MS = 5_000;
 const FORGET_PATIENCE_MS = 2_000;
+const SETTLE_PATIENCE_MS = 3_000;
 const NOT_SAVED = "Not saved: there is no connection to the server.";
 /** Of the element that tells about a missing connection. */
 export const NOTE_ID = "offline-note";
@@ -175,6 +176,14 @@ export function createStore(user: User) {
     return here.type === "success";
   }
 
+  /** Gives changes that are on their way a moment to arrive; whether none is left. Without a connection none will. */
+  async function settled(): Promise<boolean> {
+    const asked = Date.now();
+    while (pending() > 0 && state() === "connected" && Date.now() - asked < SETTLE_PATIENCE_MS)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    return pending() === 0;
+  }
+
   /** Forgets everything this browser holds of the user. */
   async function forget(): Promise<void> {
     closed = true;
@@ -199,7 +208,7 @@ export function createStore(user: User) {
     void zero().close();
   });
 
-  return { zero, state, note, pending, writable, whyNot, write, forget };
+  return { zero, state, note, pending, writable, whyNot, write, settled, forget };
 }
 
 export type Store = ReturnType<typeof createStore>;

@@ -46,6 +46,14 @@ export function Workspace(props: { user: User }) {
     };
     leave(end).catch((error: unknown) => say(wordsOf(error)));
   };
+  const askToLeave = async () => {
+    if (await store.settled()) leaveNow();
+    else setAsking(true);
+  };
+  // Whoever is asked wants to leave: once nothing would be lost, there is no question left.
+  createEffect(() => {
+    if (asking() && store.pending() === 0) leaveNow();
+  });
 
   onMount(() => void resumePush(props.user).catch((error: unknown) => console.warn(wordsOf(error))));
   keepUnsent(store);
@@ -107,7 +115,7 @@ export function Workspace(props: { user: User }) {
               data-testid="logout"
               aria-label="Log out"
               title="Log out"
-              onClick={() => (store.pending() > 0 ? setAsking(true) : leaveNow())}
+              onClick={() => void askToLeave()}
             >
               <LeaveIcon />
             </button>
