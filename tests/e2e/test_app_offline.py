@@ -19,6 +19,28 @@ ONLY_HERE = {"in-incognito"}
 REFUSED_MS = 90_000
 """For writes to be refused: Zero keeps them for a minute."""
 
+# Whether a text stands in what Zero keeps in the browser: chunks of trees, in a database for each user.
+STORES = """
+async (text) => {
+  const done = (request) =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  const found = (await indexedDB.databases()).filter(({ name }) => name.startsWith("rep:"));
+  for (const { name } of found) {
+    const database = await done(indexedDB.open(name));
+    try {
+      const chunks = await done(database.transaction("chunks").objectStore("chunks").getAll());
+      if (JSON.stringify(chunks).includes(JSON.stringify(text))) return true;
+    } finally {
+      database.close();
+    }
+  }
+  return false;
+}
+"""
+
 
 @pytest.fixture
 def sharing(join: Join) -> Sharing:
@@ -62,6 +84,7 @@ def test_a_browser_would_install_it(running: Checkout, join: Join) -> None:
 
 def test_without_a_network_it_opens_and_shows_what_was_there(ready: Sharing) -> None:
     ada = ready.ada
+    _until_stored(ada, "Milk")
     ada.context.set_offline(True)
     ada.page.goto(f"{ada.url}/lists/{ready.list_id}")
     expect(ada.see("list-title")).to_have_text("Saturday", timeout=PATIENCE_MS)
@@ -96,6 +119,21 @@ def test_what_is_written_without_a_network_waits_is_asked_about_on_leaving_and_a
     assert inside.ask_database(running, count) == "1"
 
 
+def test_logging_out_without_a_network_asks_first_and_goes_on_once_nothing_would_be_lost(
+    running: Checkout, ready: Sharing
+) -> None:
+    ada = ready.ada
+    ada.context.set_offline(True)
+    ada.add("Candles")
+    ada.expect_item("Candles")
+    ada.see("logout").click()
+    expect(ada.see("confirm-dialog")).to_contain_text("One change has not reached the server", timeout=PATIENCE_MS)
+    ada.context.set_offline(False)
+    expect(ada.see("auth-form")).to_be_visible(timeout=RECOVERY_MS)
+    count = f"SELECT count(*) FROM item WHERE list_id = '{ready.list_id}' AND name = 'Candles'"  # noqa: S608
+    assert inside.ask_database(running, count) == "1"
+
+
 def test_after_a_minute_without_a_network_writes_are_refused_in_words_and_reading_goes_on(ready: Sharing) -> None:
     ada, ben = ready.ada, ready.ben
     ada.context.set_offline(True)
@@ -110,6 +148,11 @@ def test_after_a_minute_without_a_network_writes_are_refused_in_words_and_readin
     expect(ada.see("offline-note")).to_have_count(0, timeout=RECOVERY_MS)
     ada.see("item-add").click()
     ben.expect_item("Too late")
+
+
+def _until_stored(person: Person, text: str) -> None:
+    """Waits until the browser has stored what the page was told: Zero does that when the page is idle."""
+    until(lambda: person.page.evaluate(STORES, text), f"the browser has stored {text}")
 
 
 def _asks_before_leaving(person: Person) -> bool:
