@@ -89,7 +89,7 @@ def trust(stack: Stack) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if own:
         context.load_verify_locations(cafile=own)
-    if chosen.kind == "acme" and chosen.ca_certificate:
+    if chosen.ca_certificate:
         context.load_verify_locations(cadata=chosen.ca_certificate)
     return context
 

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from settings import Settings
+from settings.monitoring import Monitoring
 
 MIB = 1 << 20
 CORE = 1_000_000_000
+
+# Settings of memory that are not called after their workload.
+_KEYS = {"prometheus": "monitoring.prometheus_memory", "grafana": "monitoring.grafana.memory"}
 
 
 class CapacityError(Exception):
@@ -47,6 +51,22 @@ class Size:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MonitoringSizes:
+    """The size of every workload that watches a stack."""
+
+    prometheus: Size
+    alertmanager: Size
+    node_exporter: Size
+    postgres_exporter: Size
+    nginx_exporter: Size
+    blackbox_exporter: Size
+    docker_filter: Size
+    collector: Size
+    synthetic_user: Size | None
+    grafana: Size | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sizes:
     """The size of every workload of a stack."""
 
@@ -59,10 +79,13 @@ class Sizes:
     frontend: Size
     acme: Size | None
     """Only where an authority of others is asked for the certificate."""
+    monitoring: MonitoringSizes | None
+    """Only where something watches."""
 
     def by_name(self) -> Mapping[str, Size]:
         """Workload name -> size."""
-        return {field.replace("_", "-"): size for field, size in vars(self).items() if size is not None}
+        fields = {**vars(self), **(vars(self.monitoring) if self.monitoring else {})}
+        return {field.replace("_", "-"): size for field, size in fields.items() if isinstance(size, Size)}
 
 
 def sizes(settings: Settings) -> Sizes:
@@ -91,6 +114,26 @@ def sizes(settings: Settings) -> Sizes:
         acme=_size(64 * MIB, cpu=CORE // 2, cpu_reserved=CORE // 100, pinned=True)
         if settings.edge.certificate.kind == "acme"
         else None,
+        monitoring=_monitoring(settings.monitoring) if settings.monitoring.enabled else None,
+    )
+
+
+def _monitoring(settings: Monitoring) -> MonitoringSizes:
+    def small(memory: int, *, pinned: bool = False) -> Size:
+        return _size(memory * MIB, cpu=CORE // 2, cpu_reserved=CORE // 100, pinned=pinned)
+
+    grafana = settings.grafana
+    return MonitoringSizes(
+        prometheus=_size(settings.prometheus_memory, cpu=CORE, cpu_reserved=CORE // 50, pinned=True),
+        alertmanager=small(64, pinned=True),
+        node_exporter=small(48, pinned=True),
+        postgres_exporter=small(48),
+        nginx_exporter=small(48),
+        blackbox_exporter=small(64),
+        docker_filter=small(32),
+        collector=small(96),
+        synthetic_user=small(160) if settings.synthetic_user else None,
+        grafana=_size(grafana.memory, cpu=CORE, cpu_reserved=CORE // 100) if grafana else None,
     )
 
 
@@ -118,7 +161,7 @@ def check(sizes: Mapping[str, Size], *, nodes: int, node_memory: int) -> None:
         if size.memory > node_memory:
             raise CapacityError(
                 f"{name} may use {_mib(size.memory)} but the node has {_mib(node_memory)} for this stack: "
-                f"lower {name.replace('-', '_')}.memory or raise target.memory"
+                f"lower {_KEYS.get(name, name.replace('-', '_') + '.memory')} or raise target.memory"
             )
     surge = max((size.reserved for size in sizes.values() if size.start_first), default=0)
     reserved = {name: size.reserved * size.replicas for name, size in sizes.items()}

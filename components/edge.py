@@ -25,10 +25,17 @@ from components.workload import (
     stack_labels,
 )
 from rendering import nginx
+from rendering.monitoring.watched import Indicator
 
 TOKEN = "grocery:components:Edge"  # noqa: S105 - a type token
 
 _CONFIG_BYTES = 16 * MIB
+
+_INDICATORS = (
+    Indicator(title="Requests", expr="sum(rate(nginx_http_requests_total[5m]))", unit="reqps"),
+    Indicator(title="Connections", expr="sum(nginx_connections_active)", unit="short"),
+    Indicator(title="Certificate ends in", expr="min(probe_ssl_earliest_cert_expiry - time()) / 86400", unit="d"),
+)
 
 
 class Edge(pulumi.ComponentResource):
@@ -63,6 +70,7 @@ class Edge(pulumi.ComponentResource):
         network: Network,
         secrets: Secrets,
         external: External,
+        figures_for: str | None,
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__(TOKEN, name, None, opts)
@@ -85,13 +93,15 @@ class Edge(pulumi.ComponentResource):
         )
         self.certificates = issued.name
         self.workload = Workload(
-            name="edge",
+            name=names.EDGE,
             image=image,
             size=size,
             health=Health(start_period=15),
             networks=network.attach(NetworkName.EDGE, NetworkName.APP),
             update=StopFirst(because="two tasks cannot hold the same port of a node"),
-            metrics=NoMetrics(because="its figures are on a status page inside the container"),
+            metrics=NoMetrics(
+                because="its figures are on a status page that nginx-exporter reads", indicators=_INDICATORS
+            ),
             # The watcher itself ends within seconds, whatever is still open.
             stop_grace=40,
             env={},
@@ -124,7 +134,9 @@ class Edge(pulumi.ComponentResource):
                 (key, SecretFile(name=nginx.CERTIFICATE, value=external["edge-certificate"])) if provided else (key,)
             ),
             configs=(
-                ConfigFile(path="/etc/edge/nginx.conf", content=nginx.render(_description(config, frontend_port))),
+                ConfigFile(
+                    path="/etc/edge/nginx.conf", content=nginx.render(_description(config, frontend_port, figures_for))
+                ),
                 *(() if provided else (certificate,)),
             ),
             volumes=(VolumeMount(volume=published.name, path="/srv/config"),),
@@ -133,7 +145,7 @@ class Edge(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _description(config: settings.Edge, frontend_port: int | None) -> nginx.Edge:
+def _description(config: settings.Edge, frontend_port: int | None, figures_for: str | None) -> nginx.Edge:
     def zone(limit: settings.RateLimit) -> nginx.Zone:
         return nginx.Zone(rate=limit.rate, burst=limit.burst)
 
@@ -154,6 +166,7 @@ def _description(config: settings.Edge, frontend_port: int | None) -> nginx.Edge
         auth_server=f"{names.AUTH_SERVER}:{names.AUTH_SERVER_PORT}",
         zero_cache=f"{names.ZERO_CACHE}:{names.ZERO_CACHE_PORT}",
         frontend=f"{names.FRONTEND}:{frontend_port}" if frontend_port else None,
+        figures_for=figures_for,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +15,26 @@ from components.auth_server import AuthServer
 from components.edge import Edge
 from components.frontend import Frontend
 from components.migrations import Migrations
-from components.network import Network
+from components.monitoring.monitoring import Monitoring
+from components.network import Network, subnet
 from components.postgres import Postgres
 from components.secrets import External, Secrets
-from components.workload import Metrics, Workload
+from components.workload import Metrics, NetworkName, Workload, watched
 from components.zero_cache import ZeroCache
 from rendering import postgres as postgres_rendering
+from rendering.disk import Disk
+from rendering.monitoring.watched import Scope
 from settings import AcmeCertificate, ImageName, Settings
 
 TOKEN = "grocery:components:GroceryList"  # noqa: S105 - a type token
 
+_RUNBOOKS = "docs/runbooks"
 _WITH_SECRETS = Path(__file__).parent.parent / "images" / "shared" / "with-secrets"
 
 
 class GroceryList(pulumi.ComponentResource):
-    """Produces Secrets, Network, Postgres, Migrations, AuthServer, ZeroCache, Edge and Frontend, and Acme where an
-    authority of others is asked for the certificate, wired to each other.
+    """Produces Secrets, Network, Postgres, Migrations, AuthServer, ZeroCache, Edge and Frontend, Acme where an
+    authority of others is asked for the certificate, and Monitoring where it is wanted, wired to each other.
 
     Named after its stack; so are its children. Raises CapacityError before anything is registered when the target is
     too small, SettingsError when a certificate was given that cannot be served.
@@ -60,8 +64,20 @@ class GroceryList(pulumi.ComponentResource):
         secrets = Secrets(
             f"{stack}-secrets", stack=stack, domain=settings.edge.domain, rotation=settings.rotation, opts=child
         )
+        watching = settings.monitoring.enabled
         network = Network(
-            f"{stack}-network", stack=stack, pool=settings.network.pool, nodes=settings.target.nodes, opts=child
+            f"{stack}-network",
+            stack=stack,
+            pool=settings.network.pool,
+            nodes=settings.target.nodes,
+            names=[name for name in NetworkName if watching or name is not NetworkName.MONITORING],
+            opts=child,
+        )
+        connections = postgres_rendering.connections(
+            api_replicas=settings.auth_server.replicas,
+            api_pool=settings.auth_server.database_connections,
+            cvr=settings.zero_cache.cvr_connections,
+            change=settings.zero_cache.change_connections,
         )
         postgres = Postgres(
             f"{stack}-postgres",
@@ -69,12 +85,7 @@ class GroceryList(pulumi.ComponentResource):
             image=images["postgres"],
             size=sizes.postgres,
             config=settings.postgres,
-            connections=postgres_rendering.connections(
-                api_replicas=settings.auth_server.replicas,
-                api_pool=settings.auth_server.database_connections,
-                cvr=settings.zero_cache.cvr_connections,
-                change=settings.zero_cache.change_connections,
-            ),
+            connections=connections,
             network=network,
             secrets=secrets,
             opts=child,
@@ -103,6 +114,7 @@ class GroceryList(pulumi.ComponentResource):
             external=external,
             migrations=migrations,
             with_secrets=with_secrets,
+            synthetic=watching and settings.monitoring.synthetic_user,
             opts=child,
         )
         zero_cache = ZeroCache(
@@ -115,6 +127,7 @@ class GroceryList(pulumi.ComponentResource):
             secrets=secrets,
             migrations=migrations,
             with_secrets=with_secrets,
+            pushes=watching,
             opts=child,
         )
         edge = Edge(
@@ -128,6 +141,9 @@ class GroceryList(pulumi.ComponentResource):
             network=network,
             secrets=secrets,
             external=external,
+            figures_for=(
+                subnet(settings.network.pool, NetworkName.APP).subnet if settings.monitoring.enabled else None
+            ),
             opts=child,
         )
         acme = (
@@ -158,7 +174,7 @@ class GroceryList(pulumi.ComponentResource):
             opts=child,
         )
 
-        workloads = (
+        application = (
             (postgres.workload, postgres.service),
             (migrations.workload, migrations.service),
             (auth_server.workload, auth_server.service),
@@ -168,6 +184,27 @@ class GroceryList(pulumi.ComponentResource):
             (frontend.workload, frontend.service),
             *([(acme.workload, acme.service)] if acme else []),
         )
+        disk = Disk(
+            database=settings.postgres.disk, monitoring=settings.monitoring.disk if settings.monitoring.enabled else 0
+        )
+        monitoring = (
+            Monitoring(
+                f"{stack}-monitoring",
+                stack=stack,
+                images=images,
+                sizes=sizes.monitoring,
+                settings=settings,
+                disk=disk,
+                scope=_scope(stack, settings, disk, connections, [workload for workload, _ in application]),
+                network=network,
+                secrets=secrets,
+                external=external,
+                opts=child,
+            )
+            if sizes.monitoring
+            else None
+        )
+        workloads = (*application, *(monitoring.workloads if monitoring else ()))
         origin = settings.edge.origin
         self.outputs = {
             "url": origin,
@@ -191,6 +228,26 @@ class GroceryList(pulumi.ComponentResource):
             "workloads": {workload.name: _description(workload, service) for workload, service in workloads},
         }
         self.register_outputs({})
+
+
+def _scope(stack: str, settings: Settings, disk: Disk, connections: int, workloads: Sequence[Workload]) -> Scope:
+    """What is watched of a stack, before what watches it is added."""
+    runbooks = settings.monitoring.runbooks_url
+    return Scope(
+        stack=stack,
+        domain=settings.edge.domain,
+        origin=settings.edge.origin,
+        watched=tuple(watched(workload) for workload in workloads),
+        api_pool=settings.auth_server.database_connections,
+        postgres_connections=connections,
+        postgres_disk=disk.database,
+        wal_keep=disk.wal_kept,
+        certificate_kind=settings.edge.certificate.kind,
+        synthetic=settings.monitoring.synthetic_user,
+        acme=settings.edge.certificate.kind == "acme",
+        grafana=settings.monitoring.grafana is not None,
+        runbooks=runbooks.rstrip("/") if runbooks else _RUNBOOKS,
+    )
 
 
 def _description(workload: Workload, service: docker.Service) -> dict[str, Any]:

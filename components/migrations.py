@@ -69,6 +69,7 @@ class Migrations(pulumi.ComponentResource):
                 SecretFile(name="api_a_password", value=secrets.api.a),
                 SecretFile(name="api_b_password", value=secrets.api.b),
                 SecretFile(name="zero_password", value=secrets.zero),
+                SecretFile(name="monitor_password", value=secrets.monitor),
             ),
             configs=(ConfigFile(path=names.CA_FILE, content=secrets.ca_certificate),),
         )

@@ -136,6 +136,12 @@ class Secrets(pulumi.ComponentResource):
     jwt_refresh: Rotating
     zero_auth: pulumi.Output[str]
     zero_admin: pulumi.Output[str]
+    monitor: pulumi.Output[str]
+    """Of the role that reads the database's figures."""
+    synthetic: pulumi.Output[str]
+    """Of the account that uses the application to see whether that works."""
+    grafana: pulumi.Output[str]
+    """Of Grafana's administrator."""
     vapid_private: pulumi.Output[str]
     vapid_public: pulumi.Output[str]
     ca_certificate: pulumi.Output[str]
@@ -154,6 +160,9 @@ class Secrets(pulumi.ComponentResource):
         self.jwt_refresh = self._rotating("jwt-refresh", rotation.jwt_refresh)
         self.zero_auth = self._password("zero-auth", rotation.zero_auth)
         self.zero_admin = self._password("zero-admin", rotation.zero_admin)
+        self.monitor = self._password("monitor", rotation.monitor)
+        self.synthetic = self._password("synthetic", rotation.synthetic)
+        self.grafana = self._password("grafana", rotation.grafana)
 
         push = self._private_key("vapid", protect=True)
         self.vapid_private = push.private_key_pem.apply(vapid.private_key)

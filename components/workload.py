@@ -257,12 +257,16 @@ class Workload:
 
 def watched(workload: Workload) -> Watched:
     """What monitoring has to know of a workload."""
-    metrics = workload.metrics
+    return watched_as(workload.name, workload.size, workload.metrics)
+
+
+def watched_as(name: str, size: Size, metrics: Metrics | NoMetrics) -> Watched:
+    """The same of a workload that is not described yet, as its files tell of all workloads, itself included."""
     return Watched(
-        name=workload.name,
-        replicas=workload.size.replicas,
-        memory=workload.size.memory,
-        cores=workload.size.cpu / CORE,
+        name=name,
+        replicas=size.replicas,
+        memory=size.memory,
+        cores=size.cpu / CORE,
         endpoint=Endpoint(port=metrics.port, path=metrics.path) if isinstance(metrics, Metrics) else None,
         unscraped=metrics.because if isinstance(metrics, NoMetrics) else "",
         indicators=metrics.indicators,

@@ -23,6 +23,7 @@ from components.workload import (
     realise,
     stack_labels,
 )
+from rendering.monitoring.scrape import INTERVAL_SECONDS
 
 TOKEN = "grocery:components:ZeroCache"  # noqa: S105 - a type token
 
@@ -50,8 +51,10 @@ class ZeroCache(pulumi.ComponentResource):
         secrets: Secrets,
         migrations: Migrations,
         with_secrets: str,
+        pushes: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
+        """pushes: somebody takes its figures."""
         super().__init__(TOKEN, name, None, opts)
         replica = docker.Volume(
             f"{name}-replica",
@@ -76,7 +79,7 @@ class ZeroCache(pulumi.ComponentResource):
             update=StopFirst(
                 because="one reader per replication slot: a second one takes the slot over and the first one exits"
             ),
-            metrics=NoMetrics(because="zero-cache pushes OTLP and has nothing to scrape"),
+            metrics=NoMetrics(because="zero-cache pushes OTLP to the collector and has nothing to scrape"),
             # It drains its clients one by one.
             stop_grace=60,
             command=(names.WITH_SECRETS, "/usr/local/bin/zero-cache"),
@@ -98,6 +101,7 @@ class ZeroCache(pulumi.ComponentResource):
                 "ZERO_CHANGE_MAX_CONNS": str(config.change_connections),
                 "ZERO_LOG_FORMAT": "json",
                 "ZERO_ENABLE_TELEMETRY": "false",
+                **(_pushed() if pushes else {}),
             },
             secrets=(
                 SecretFile(name="ZERO_UPSTREAM_DB", value=database),
@@ -114,3 +118,12 @@ class ZeroCache(pulumi.ComponentResource):
         # Its role, its rights and the tables it copies are the migrations' work.
         self.service = realise(name, self.workload, stack=stack, parent=self, after=[migrations.service])
         self.register_outputs({})
+
+
+def _pushed() -> dict[str, str]:
+    return {
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"http://{names.COLLECTOR}:{names.OTLP_PORT}/v1/metrics",
+        "OTEL_METRIC_EXPORT_INTERVAL": str(INTERVAL_SECONDS * 1000),
+        # How long a change takes from the database to here is known by sending one there and back.
+        "ZERO_REPLICATION_LAG_REPORT_INTERVAL_MS": str(INTERVAL_SECONDS * 1000),
+    }

@@ -175,6 +175,8 @@ class ProvidedCertificate(Model):
     """Yours: the external secrets edge-certificate (with its chain) and edge-key, both PEM."""
 
     kind: Literal["provided"]
+    ca_certificate: PemCertificates | None = None
+    """Of a private authority: its certificates, by which the stack's own probes believe what is served."""
 
 
 Certificate = Annotated[StackCertificate | AcmeCertificate | ProvidedCertificate, Field(discriminator="kind")]
@@ -508,6 +510,8 @@ def resolve_images(settings: Settings, root: Path) -> dict[ImageName, str]:
     }
     if isinstance(certificate, AcmeCertificate):
         chosen["acme"] = certificate.image
+    if settings.monitoring.enabled:
+        chosen |= _monitoring_images(settings.monitoring)
     built = _built_images(root / ".local" / "images.json") | _built_images(root / "images" / "lock.json")
     images = {name: image or built.get(name, "") for name, image in chosen.items()}
     missing = [name for name, reference in images.items() if not reference]
@@ -522,6 +526,21 @@ def resolve_images(settings: Settings, root: Path) -> dict[ImageName, str]:
                 f"image {name} is {reference!r}, which names no fixed content: run ./grocery images build"
             )
     return images
+
+
+def _monitoring_images(monitoring: Monitoring) -> dict[ImageName, str | None]:
+    own = monitoring.images
+    images: dict[ImageName, str | None] = {
+        "prometheus": own.prometheus,
+        "alertmanager": own.alertmanager,
+        "node-exporter": own.node_exporter,
+        "postgres-exporter": own.postgres_exporter,
+        "nginx-exporter": own.nginx_exporter,
+        "blackbox-exporter": own.blackbox_exporter,
+        "docker-filter": own.docker_filter,
+        "collector": own.collector,
+    }
+    return images | ({"synthetic-user": own.synthetic_user} if monitoring.synthetic_user else {})
 
 
 def _built_images(path: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ SELECT pg_advisory_lock(hashtext('grocery migrations'));
 
 SELECT format('CREATE ROLE %I %s', role, options)
 FROM (VALUES ('owner', 'NOLOGIN'), ('api', 'NOLOGIN'), ('api_a', 'LOGIN'), ('api_b', 'LOGIN'),
-             ('zero', 'LOGIN REPLICATION')) AS wanted (role, options)
+             ('zero', 'LOGIN REPLICATION'), ('monitor', 'LOGIN')) AS wanted (role, options)
 WHERE role NOT IN (SELECT rolname FROM pg_roles)
 \gexec
 
@@ -25,13 +25,18 @@ ALTER ROLE api_a LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWOR
 ALTER ROLE api_b LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'password';
 \set password `cat "$SECRETS_DIR/zero_password"`
 ALTER ROLE zero LOGIN NOCREATEDB NOCREATEROLE REPLICATION PASSWORD :'password';
+\set password `cat "$SECRETS_DIR/monitor_password"`
+-- Reads statistics of the server and no row of anybody. Its sessions are few and short, whatever asks for them.
+ALTER ROLE monitor LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION CONNECTION LIMIT 5 PASSWORD :'password';
+ALTER ROLE monitor SET statement_timeout = '10s';
+GRANT pg_monitor TO monitor;
 \unset password
 
 SELECT format('CREATE DATABASE %I OWNER owner', :'db_name')
 WHERE :'db_name' NOT IN (SELECT datname FROM pg_database)
 \gexec
 REVOKE ALL ON DATABASE :"db_name" FROM PUBLIC;
-GRANT CONNECT ON DATABASE :"db_name" TO api;
+GRANT CONNECT ON DATABASE :"db_name" TO api, monitor;
 -- Zero keeps its own schemas beside ours.
 GRANT CONNECT, CREATE ON DATABASE :"db_name" TO zero;
 REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC;

@@ -1,0 +1,1 @@
+"""What watches a stack, one noun a file; monitoring composes them."""
