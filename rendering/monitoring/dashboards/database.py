@@ -1,0 +1,382 @@
+"""The second dashboard: PostgreSQL and the sync server behind it, for who looks for a reason."""
+
+from __future__ import annotations
+
+from rendering.monitoring.dashboards.boards import Board, Panel, Query, Row, Shape
+from rendering.monitoring.dashboards.limits import (
+    CONNECTIONS,
+    LONG_TRANSACTION,
+    POOL_WAITING,
+    REPLICATION_LAG,
+    SYNC,
+    XID_AGE,
+    retained_wal,
+)
+from rendering.monitoring.watched import Scope
+
+UID = "grocery-database"
+
+_OURS = '{datname="grocery"}'
+
+
+def board(scope: Scope) -> Board:
+    return Board(
+        uid=UID,
+        title="Grocery List: Postgres and Zero",
+        description=f"The database of the stack {scope.stack}, its replication, and the sync server.",
+        rows=(
+            _connections(scope),
+            _work(),
+            _age(),
+            _slots(scope),
+            _zero(),
+            *((_synthetic(),) if scope.synthetic else ()),
+        ),
+    )
+
+
+def _connections(scope: Scope) -> Row:
+    return Row(
+        key="connections",
+        title="Connections",
+        panels=(
+            Panel(
+                key="up",
+                title="PostgreSQL",
+                description="Whether the database answers its exporter.",
+                unit="bool",
+                queries=(Query(expr="max(pg_up)", legend="answers"),),
+                shape=Shape.FIGURE,
+                words=((1, "up"), (0, "down")),
+                width=4,
+            ),
+            Panel(
+                key="connections-ratio",
+                title="Connections in use",
+                description=f"Share of the {scope.postgres_connections} connections PostgreSQL allows.",
+                unit="percentunit",
+                queries=(Query(expr="grocery:db_connections:ratio", legend="in use"),),
+                limits=CONNECTIONS,
+                maximum=1,
+                width=5,
+            ),
+            Panel(
+                key="connections-by-role",
+                title="Connections by role",
+                description="Connections to the database, by the role that opened them.",
+                unit="short",
+                queries=(Query(expr=f"sum by (usename) (pg_stat_activity_count{_OURS})", legend="{{usename}}"),),
+                shape=Shape.AREA,
+                width=5,
+            ),
+            Panel(
+                key="pool",
+                title="Pool of the API",
+                description="Connections of all replicas of the API by state, and how many they may open together "
+                f"({scope.api_pool} each).",
+                unit="short",
+                queries=(
+                    Query(expr='sum by (state) (db_pool_connections{state!="total"})', legend="{{state}}"),
+                    Query(expr="sum(db_pool_max)", legend="most"),
+                ),
+                width=5,
+            ),
+            Panel(
+                key="pool-waiting",
+                title="Waiting for a connection",
+                description="Requests of the API that wait for one of a replica's connections.",
+                unit="short",
+                queries=(Query(expr="max by (instance) (db_pool_waiting)", legend="{{instance}}"),),
+                limits=POOL_WAITING,
+                width=5,
+            ),
+        ),
+    )
+
+
+def _work() -> Row:
+    return Row(
+        key="work",
+        title="Work",
+        panels=(
+            Panel(
+                key="transactions",
+                title="Transactions",
+                description="Transactions a second that were committed, and that were rolled back.",
+                unit="ops",
+                queries=(
+                    Query(expr=f"sum(rate(pg_stat_database_xact_commit{_OURS}[5m]))", legend="committed"),
+                    Query(expr=f"sum(rate(pg_stat_database_xact_rollback{_OURS}[5m]))", legend="rolled back"),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="rows",
+                title="Rows",
+                description="Rows a second that were written.",
+                unit="ops",
+                queries=tuple(
+                    Query(expr=f"sum(rate(pg_stat_database_tup_{what}{_OURS}[5m]))", legend=what)
+                    for what in ("inserted", "updated", "deleted")
+                ),
+                width=6,
+            ),
+            Panel(
+                key="cache-hits",
+                title="Cache hits",
+                description="Share of the blocks read that were in PostgreSQL's memory already. Low for long means "
+                "that "
+                "the memory is too small for what is asked for.",
+                unit="percentunit",
+                queries=(
+                    Query(
+                        expr=f"sum(rate(pg_stat_database_blks_hit{_OURS}[5m])) / "
+                        f"(sum(rate(pg_stat_database_blks_hit{_OURS}[5m])) "
+                        f"+ sum(rate(pg_stat_database_blks_read{_OURS}[5m])))",
+                        legend="hits",
+                    ),
+                ),
+                maximum=1,
+                width=6,
+            ),
+            Panel(
+                key="temporary",
+                title="Temporary files",
+                description="Bytes a second that sorts wrote to disk, since the memory given to them was too small.",
+                unit="Bps",
+                queries=(Query(expr=f"sum(rate(pg_stat_database_temp_bytes{_OURS}[5m]))", legend="written"),),
+                width=6,
+            ),
+        ),
+    )
+
+
+def _age() -> Row:
+    return Row(
+        key="age",
+        title="Locks and age",
+        panels=(
+            Panel(
+                key="deadlocks",
+                title="Deadlocks",
+                description="Transactions of the last hour that PostgreSQL ended because they waited for each other.",
+                unit="short",
+                queries=(Query(expr=f"sum(increase(pg_stat_database_deadlocks{_OURS}[1h]))", legend="deadlocks"),),
+                width=6,
+            ),
+            Panel(
+                key="locks",
+                title="Locks",
+                description="Locks that are held, by mode.",
+                unit="short",
+                queries=(Query(expr=f"sum by (mode) (pg_locks_count{_OURS}) > 0", legend="{{mode}}"),),
+                width=6,
+            ),
+            Panel(
+                key="longest-transaction",
+                title="Longest transaction",
+                description="Age of the oldest transaction: it keeps what others deleted from being cleaned up.",
+                unit="s",
+                queries=(Query(expr="max(pg_long_running_transactions_oldest_timestamp_seconds)", legend="oldest"),),
+                limits=LONG_TRANSACTION,
+                width=6,
+            ),
+            Panel(
+                key="xid-age",
+                title="Age of transaction numbers",
+                description="Transactions since the oldest row was frozen. At two billion PostgreSQL stops to write; "
+                "vacuum keeps it far below.",
+                unit="short",
+                queries=(
+                    Query(
+                        expr="max by (datname) (pg_database_wraparound_age_datfrozenxid_seconds)", legend="{{datname}}"
+                    ),
+                ),
+                limits=XID_AGE,
+                width=6,
+            ),
+        ),
+    )
+
+
+def _slots(scope: Scope) -> Row:
+    return Row(
+        key="replication",
+        title="Replication",
+        panels=(
+            Panel(
+                key="size",
+                title="Disk of the database",
+                description="Bytes of the database, and of its write-ahead log.",
+                unit="bytes",
+                queries=(
+                    Query(expr=f"max(pg_database_size_bytes{_OURS})", legend="database"),
+                    Query(expr="max(pg_wal_size_bytes)", legend="write-ahead log"),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="slots",
+                title="Slots",
+                description="Whether zero-cache reads each replication slot; one that nobody reads pins the log.",
+                unit="bool",
+                queries=(
+                    Query(expr="max by (slot_name) (pg_replication_slot_slot_is_active)", legend="{{slot_name}}"),
+                ),
+                words=((1, "active"), (0, "inactive")),
+                width=6,
+            ),
+            Panel(
+                key="retained-wal",
+                title="Log kept for slots",
+                description="Bytes of the write-ahead log that a slot still needs. Beyond "
+                f"{scope.wal_keep >> 20} MiB PostgreSQL gives the slot up, and zero-cache copies the database anew.",
+                unit="bytes",
+                queries=(
+                    Query(
+                        expr="max by (slot_name) (pg_replication_slot_slot_current_wal_lsn "
+                        "- pg_replication_slot_slot_confirmed_flush_lsn)",
+                        legend="{{slot_name}}",
+                    ),
+                ),
+                limits=retained_wal(scope),
+                width=6,
+            ),
+            Panel(
+                key="replication-lag",
+                title="Sync lag",
+                description="From a change in PostgreSQL to its arrival in zero-cache's replica, as zero-cache "
+                "measures it.",
+                unit="s",
+                queries=(Query(expr="grocery:replication:lag_seconds", legend="lag"),),
+                limits=REPLICATION_LAG,
+                width=6,
+            ),
+        ),
+    )
+
+
+def _zero() -> Row:
+    return Row(
+        key="zero",
+        title="zero-cache",
+        panels=(
+            Panel(
+                key="clients",
+                title="Clients",
+                description="Clients that are connected, and groups of them that share a browser.",
+                unit="short",
+                queries=(
+                    Query(expr="sum(zero_sync_active_clients)", legend="clients"),
+                    Query(expr="sum(zero_sync_active_client_groups)", legend="groups"),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="queries",
+                title="Queries and rows",
+                description="Queries that are kept up to date, and rows held for them.",
+                unit="short",
+                queries=(
+                    Query(expr="sum(zero_sync_queries)", legend="queries"),
+                    Query(expr="sum(zero_sync_rows)", legend="rows"),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="changes",
+                title="Changes",
+                description="Changes and transactions a second that came from PostgreSQL.",
+                unit="ops",
+                queries=(
+                    Query(expr="sum(rate(zero_replication_changes_total[5m]))", legend="changes"),
+                    Query(expr="sum(rate(zero_replication_transactions_total[5m]))", legend="transactions"),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="serving",
+                title="Time to serve a change",
+                description="Nineteen of twenty took no longer: bringing the queries of a client up to date, and "
+                "sending "
+                "it what changed.",
+                unit="s",
+                queries=(
+                    Query(expr=_p95("zero_sync_advance_time_seconds"), legend="advance"),
+                    Query(expr=_p95("zero_sync_poke_time_seconds"), legend="send"),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="hydration",
+                title="Time to answer a new query",
+                description="Nineteen of twenty new queries were answered in no longer than this.",
+                unit="s",
+                queries=(Query(expr=_p95("zero_sync_hydration_time_seconds"), legend="p95"),),
+                width=6,
+            ),
+            Panel(
+                key="api-requests",
+                title="Calls of the API",
+                description="Calls a second from zero-cache to the API, which decides what may be read and written, by "
+                "result.",
+                unit="reqps",
+                queries=(
+                    Query(expr="sum by (result) (rate(zero_server_api_requests_total[5m]))", legend="{{result}}"),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="replica-size",
+                title="Replica",
+                description="Bytes of zero-cache's own copy of the database, and of its log.",
+                unit="bytes",
+                queries=(
+                    Query(expr="max(zero_replica_db_size_bytes)", legend="copy"),
+                    Query(expr="max(zero_replica_wal_size_bytes)", legend="log"),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="websockets",
+                title="Connections refused",
+                description="Attempts a second to connect that failed, and errors of open connections.",
+                unit="ops",
+                queries=(
+                    Query(expr="sum(rate(zero_sync_websocket_connection_failures_total[5m]))", legend="refused"),
+                    Query(expr="sum(rate(zero_sync_websocket_errors_total[5m]))", legend="errors"),
+                ),
+                width=6,
+            ),
+        ),
+    )
+
+
+def _synthetic() -> Row:
+    return Row(
+        key="synthetic",
+        title="Synthetic user",
+        panels=(
+            Panel(
+                key="sync-latency",
+                title="Sync latency",
+                description="From a change in one client to its arrival in another, through edge, sync server, API and "
+                "database: half and nineteen of twenty of the last hour's turns took no longer.",
+                unit="s",
+                queries=tuple(
+                    Query(
+                        expr=f"histogram_quantile({share}, "
+                        "sum by (le) (rate(synthetic_sync_duration_seconds_bucket[1h])))",
+                        legend=legend,
+                    )
+                    for share, legend in ((0.5, "p50"), (0.95, "p95"))
+                ),
+                limits=SYNC,
+                width=24,
+            ),
+        ),
+    )
+
+
+def _p95(histogram: str) -> str:
+    return f"histogram_quantile(0.95, sum by (le) (rate({histogram}_bucket[5m])))"
