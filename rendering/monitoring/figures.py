@@ -29,6 +29,10 @@ class Limits:
             raise ValueError(f"critical is worse than a warning, got {self}")
 
 
+UNLIMITED = Limits()
+"""Of what no alert watches."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figure:
     """One main figure; `expr` in PromQL has one series, or none while nothing is known. `meaning` is a sentence."""
@@ -37,7 +41,7 @@ class Figure:
     expr: str
     unit: Unit
     meaning: str
-    limits: Limits = Limits()
+    limits: Limits = UNLIMITED
 
 
 FIGURES: tuple[Figure, ...] = (
