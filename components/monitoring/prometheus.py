@@ -21,7 +21,7 @@ from components.workload import (
     stack_labels,
 )
 from rendering.disk import Disk
-from rendering.monitoring import scrape
+from rendering.monitoring import rules, scrape
 from rendering.monitoring.watched import Indicator, Scope
 from settings.monitoring import Monitoring
 
@@ -86,7 +86,13 @@ class Prometheus(pulumi.ComponentResource):
                 "--log.format=json",
             ),
             env=memory_limit(size),
-            configs=(ConfigFile(path="/etc/prometheus/prometheus.yml", content=scrape.render(scope)),),
+            configs=(
+                ConfigFile(path="/etc/prometheus/prometheus.yml", content=scrape.render(scope)),
+                *(
+                    ConfigFile(path=f"{scrape.RULES_FOLDER}/{file}", content=text)
+                    for file, text in rules.render(scope).items()
+                ),
+            ),
             volumes=(VolumeMount(volume=data.name, path="/prometheus"),),
         )
         self.service = realise(name, self.workload, stack=stack, parent=self)
