@@ -1,4 +1,4 @@
-"""Single containers under the conditions of a stack: read-only, without capabilities, as uid 10001, never more."""
+"""Single containers under the conditions of a stack: read-only, without capabilities, nearly always as uid 10001."""
 
 from __future__ import annotations
 
@@ -112,10 +112,13 @@ class Lab:
         files: Mapping[str, str | bytes] | None = None,
         volumes: Mapping[str, str] | None = None,
         tmpfs: Sequence[str] = (),
+        socket: Path | None = None,
     ) -> Container:
         """Starts an image by its short name.
 
-        files: path in the container -> content, readable by its user alone; volumes: short name -> path.
+        files: path in the container -> content, readable by its user alone; volumes: short name -> path; socket: an
+        engine's, put where engines have theirs. Only root may use one, so root it is then, with no more rights than
+        anybody else here.
         """
         place = self._folder / f"{alias}-{secrets.token_hex(4)}"
         place.mkdir()
@@ -129,6 +132,8 @@ class Lab:
         for volume, path in (volumes or {}).items():
             self._volumes.add(volume)
             binds.append(f"{self._prefix}-{volume}:{path}")
+        if socket is not None:
+            binds.append(f"{socket}:/var/run/docker.sock:ro")
         container: Container = self.client.containers.create(
             self.images[image],
             list(command) or None,
@@ -137,7 +142,7 @@ class Lab:
             volumes=binds,
             # As Swarm mounts them: owned by root, with the mode of the image's folder.
             mounts=[Mount(path, None, type="tmpfs") for path in ("/tmp", *tmpfs)],
-            user=f"{UID}:{UID}",
+            user=f"{UID}:{UID}" if socket is None else "0:0",
             read_only=True,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],

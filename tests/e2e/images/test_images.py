@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
+from cli.images import SHIPPED
 from rendering.postgres import Server, render_conf, render_hba
 from tests.e2e.lab import (
     Certificates,
@@ -27,26 +27,12 @@ from tests.e2e.lab import (
     until_healthy,
 )
 
-ROOT = Path(__file__).parents[2]
-SHIPPED = ("postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend", "acme")
+ROOT = Path(__file__).parents[3]
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+KNOW_AUTHORITIES = ("acme", "alertmanager", "blackbox-exporter")
 MOZILLA = Path("/usr/share/ca-certificates/mozilla")
 FUTURE = "2999-01-01T00:00:00Z"
 PAST = "2001-01-01T00:00:00Z"
-
-
-@pytest.fixture(scope="module")
-def client(docker_host: str) -> Iterator[DockerClient]:
-    with_engine = DockerClient(base_url=docker_host, timeout=120)
-    yield with_engine
-    with_engine.close()
-
-
-@pytest.fixture
-def lab(client: DockerClient, images: dict[str, str], tmp_path: Path) -> Iterator[Lab]:
-    a_lab = Lab(client, images, tmp_path)
-    yield a_lab
-    a_lab.close()
 
 
 # --- all of them ---
@@ -86,12 +72,13 @@ def test_the_machines_own_certificate_authorities_are_in_no_image(lab: Lab) -> N
         container = lab.run(name, alias="probe", entrypoint=["sh", "-c", f"find {folders} -type f 2>/dev/null"])
         until_exit(container)
         # Whoever speaks to authorities of the public internet has to know them.
-        expected = BUNDLE if name == "acme" else ""
+        expected = BUNDLE if name in KNOW_AUTHORITIES else ""
         assert logs(container).strip() == expected, f"{name} carries something of the machine it was built on"
 
 
-def test_who_speaks_to_public_authorities_knows_debians_list_of_them_and_nobody_else(lab: Lab) -> None:
-    container = lab.run("acme", alias="probe", entrypoint=["cat", BUNDLE])
+@pytest.mark.parametrize("name", KNOW_AUTHORITIES)
+def test_who_speaks_to_public_authorities_knows_debians_list_of_them_and_nobody_else(lab: Lab, name: str) -> None:
+    container = lab.run(name, alias="probe", entrypoint=["cat", BUNDLE])
     until_exit(container)
     known = authorities(logs(container).encode())
     assert len(known) > 100, "the list of the package"
