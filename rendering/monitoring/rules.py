@@ -13,8 +13,10 @@ from rendering.monitoring.watched import Scope
 # Who probes is nobody who waits, and a password is slow to check on purpose: neither says how the API does.
 _PROBED = "/health.*|/metrics"
 _SLOW_ON_PURPOSE = "/api/auth/(login|register|reset-password)|/api/account/(password|delete)"
-_REQUESTS = f'job="auth-server",route!~"{_PROBED}"'
-_LATENCY = f'job="auth-server",route!~"{_PROBED}|{_SLOW_ON_PURPOSE}"'
+REQUESTS = f'job="auth-server",route!~"{_PROBED}"'
+"""Selects the requests of the API that count."""
+LATENCY = f'job="auth-server",route!~"{_PROBED}|{_SLOW_ON_PURPOSE}"'
+"""Selects the requests of the API whose time people notice."""
 # A container sees the machine's disk through whatever it mounts from it, several times; memory is no disk.
 _DISK = 'fstype!~"tmpfs|overlay"'
 _LONG_WINDOWS = ("30m", "1h", "2h", "6h", "1d", "3d")
@@ -37,14 +39,14 @@ def recordings(scope: Scope) -> tuple[Recording, ...]:
     synthetic = (Recording(record="grocery:sync:seconds", expr="max(synthetic_sync_seconds)"),)
     return (
         Recording(
-            record="grocery:requests:rate5m", expr=f"sum(rate(http_request_duration_seconds_count{{{_REQUESTS}}}[5m]))"
+            record="grocery:requests:rate5m", expr=f"sum(rate(http_request_duration_seconds_count{{{REQUESTS}}}[5m]))"
         ),
         Recording(
             record="grocery:errors:rate5m",
             # No error yet is no series yet, and means none.
             expr=(
-                f'sum(rate(http_request_duration_seconds_count{{{_REQUESTS},status=~"5.."}}[5m]))'
-                f" or 0 * sum(rate(http_request_duration_seconds_count{{{_REQUESTS}}}[5m]))"
+                f'sum(rate(http_request_duration_seconds_count{{{REQUESTS},status=~"5.."}}[5m]))'
+                f" or 0 * sum(rate(http_request_duration_seconds_count{{{REQUESTS}}}[5m]))"
             ),
         ),
         Recording(record="grocery:errors:ratio5m", expr="grocery:errors:rate5m / (grocery:requests:rate5m > 0)"),
@@ -54,7 +56,7 @@ def recordings(scope: Scope) -> tuple[Recording, ...]:
                 # Without requests there is no quantile: not a number, which the comparison leaves out.
                 expr=(
                     f"histogram_quantile(0.{percent}, sum by (le) "
-                    f"(rate(http_request_duration_seconds_bucket{{{_LATENCY}}}[5m]))) >= 0"
+                    f"(rate(http_request_duration_seconds_bucket{{{LATENCY}}}[5m]))) >= 0"
                 ),
             )
             for percent in (50, 95, 99)
