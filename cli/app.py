@@ -8,7 +8,22 @@ import typer
 from typer.core import TyperGroup
 
 from cli import terminal
-from cli.commands import bench, config, doctor, down, images, logs, prepare, preview, refresh, status, test, up
+from cli.commands import (
+    alerts,
+    bench,
+    config,
+    doctor,
+    down,
+    images,
+    logs,
+    prepare,
+    preview,
+    refresh,
+    status,
+    test,
+    up,
+)
+from cli.commands.open import open_part
 from cli.errors import Cancelled, GroceryError
 
 
@@ -57,6 +72,8 @@ app.command(rich_help_panel=RUN)(prepare.prepare)
 app.add_typer(config.app, name="config", rich_help_panel=RUN)
 app.command(rich_help_panel=LOOK)(status.status)
 app.command(rich_help_panel=LOOK)(logs.logs)
+app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOK)
+app.command("open", rich_help_panel=LOOK)(open_part)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.add_typer(images.app, name="images", rich_help_panel=MAKE)
 app.command(rich_help_panel=MAKE)(test.test)

@@ -62,6 +62,15 @@ def table(*headings: str) -> Table:
     return made
 
 
+def span(seconds: float) -> str:
+    """A length of time as a person says it: 40s, 5m, 3h, 2d."""
+    whole = max(0, int(seconds))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
 def bullets(lines: Iterable[str]) -> None:
     for line in lines:
         err.print(f"  • {line}", soft_wrap=True)

@@ -30,6 +30,10 @@ class Unreachable(Exception):
     """What is asked for cannot be reached; the words say what stands in the way."""
 
 
+class Absent(Unreachable):
+    """None of its containers runs on the engine that is asked."""
+
+
 @contextmanager
 def tunnel(
     api: Api,
@@ -45,7 +49,7 @@ def tunnel(
     local_port: which one; 0 for one that is free.
     complain:   hears why a connection could not be passed on; its client sees it closed.
 
-    Raises Unreachable when no container here can pass anything on, OSError when local_port is taken.
+    Raises Absent when no container here can pass anything on, OSError when local_port is taken.
     """
     container, host = relay(api, stack, workload)
     with _Tunnel(api, container, ["busybox", "nc", host, str(port)], local_port, complain) as opened:
@@ -53,12 +57,12 @@ def tunnel(
 
 
 def relay(api: Api, stack: str, workload: str) -> tuple[str, str]:
-    """The container that passes on, and the host by which the workload is reached from it."""
+    """The container that passes on, and the host by which the workload is reached from it. Raises Absent."""
     for passing, host in ((RELAY, workload), (workload, "127.0.0.1")):
         labels = [f"{STACK_LABEL}={stack}", f"{WORKLOAD_LABEL}={passing}"]
         if found := api.containers(filters={"label": labels, "status": "running"}):
             return str(found[0]["Id"]), host
-    raise Unreachable(f"no container of {workload} runs on this engine")
+    raise Absent(f"no container of {workload} runs on this engine")
 
 
 class Frames:

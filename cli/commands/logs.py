@@ -2,43 +2,68 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+import json as json_format
+import re
+import sys
 import time
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 
 import typer
-from docker.errors import NotFound
 from rich.markup import escape
 
 from cli import engine_host, terminal
 from cli.engine_host import Api
 from cli.errors import ConfigError
+from cli.log_lines import Line, matching, merged, newest, readable
 from cli.options import StackName
+from cli.said import Following, said
 from cli.stack import LOCAL_STACK, Stack, open_stack
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+TAIL = 100
 
 
 def logs(
-    service: Annotated[str | None, typer.Argument(help="One service; all of them when left out.")] = None,
+    services: Annotated[list[str] | None, typer.Argument(help="Which services; all of them when left out.")] = None,
     stack: StackName = LOCAL_STACK,
+    service: Annotated[
+        list[str] | None, typer.Option("--service", help="The same as an option; may be given several times.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more is said, until Ctrl-C.")] = False,
     since: Annotated[str | None, typer.Option("--since", help="Only what is younger: 90s, 10m, 2h, 1d.")] = None,
-    tail: Annotated[int, typer.Option("--tail", "-n", min=0, help="Lines of each service to begin with.")] = 100,
+    grep: Annotated[
+        str | None, typer.Option("--grep", "-g", help="Only lines in which this regular expression is found.")
+    ] = None,
+    tail: Annotated[
+        int | None,
+        typer.Option(
+            "--tail", "-n", min=0, help=f"The newest lines of each service; {TAIL}, or all with --since or --grep."
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, the text as it was written.")] = False,
 ) -> None:
-    """Show what the services say, oldest first."""
+    """Show what the services say, all together in the order of time.
+
+    A request has the same ID at the edge, in the API and in the database: [bold]--grep ID[/] follows it.
+    """
     opened = open_stack(stack)
-    options: dict[str, object] = {"stdout": True, "stderr": True, "timestamps": True, "tail": tail}
-    if since:
-        options["since"] = int(time.time() - seconds(since))
-    chosen = _services(opened, service)
-    host = opened.settings.target.host
-    lines = _followed(host, chosen, options) if follow else sorted(_said(host, chosen, options))
+    pattern = _pattern(grep)
+    begin = int(time.time() - seconds(since)) if since else None
+    count = tail if tail is not None else None if since or grep else TAIL
+    with engine_host.connect(opened.settings.target.host) as api:
+        chosen = _services(opened, api, [*(services or ()), *(service or ())])
+        began = str(api.info()["SystemTime"])
+        # What is looked for may be anywhere: the newest lines are those that match.
+        told = said(api, chosen, since=begin, count=None if pattern else count)
     width = max(len(name) for name in chosen)
-    for moment, name, text in lines:
-        terminal.out.print(f"[dim]{moment[:19]}[/] [cyan]{name:<{width}}[/] {escape(text)}", soft_wrap=True)
+    _show(merged(newest(matching(lines, pattern), count) for lines in told.values()), width, json=json)
+    if follow:
+        following = Following(opened.settings.target.host, opened.name, frozenset(chosen), began=began, told=told)
+        try:
+            _show(matching(following.lines(), pattern), width, json=json)
+        except KeyboardInterrupt:
+            return  # the way it ends
 
 
 def seconds(text: str) -> int:
@@ -48,89 +73,51 @@ def seconds(text: str) -> int:
     return int(text[:-1]) * UNITS[text[-1]]
 
 
-def _services(stack: Stack, wanted: str | None) -> dict[str, str]:
-    """Workload name -> service ID."""
-    with engine_host.connect(stack.settings.target.host) as api:
-        found = engine_host.services_of(api, stack.name)
-    names = {engine_host.workload_of(entry): str(entry["ID"]) for entry in found}
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    if text is None:
+        return None
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ConfigError(
+            "--grep is not a regular expression",
+            value=f"{text!r}: {error}",
+            expected="one as Python writes them",
+            next="write a backslash before characters that are meant as they are: ( ) [ ] { } . * + ? | ^ $",
+        ) from error
+
+
+def _services(stack: Stack, api: Api, wanted: list[str]) -> dict[str, str]:
+    """Workload name -> service ID, of those that are wanted (all for none)."""
+    names = {engine_host.workload_of(entry): str(entry["ID"]) for entry in engine_host.services_of(api, stack.name)}
     if not names:
         raise ConfigError(
             f"stack {stack.name} has no services",
             expected="a stack that is up",
             next=f"./grocery up --stack {stack.name}",
         )
-    if wanted is None:
-        return names
-    if wanted not in names:
-        raise ConfigError(f"there is no service {wanted}", value=wanted, expected=f"one of {', '.join(sorted(names))}")
-    return {wanted: names[wanted]}
+    for name in wanted:
+        if name not in names:
+            raise ConfigError(f"there is no service {name}", value=name, expected=f"one of {', '.join(sorted(names))}")
+    return {name: names[name] for name in wanted or names}
 
 
-def _said(host: str, services: dict[str, str], options: dict[str, object]) -> Iterator[tuple[str, str, str]]:
-    """Of each service the newest lines, as many as the options ask for, oldest first."""
-    with engine_host.connect(host) as api:
-        for name, identity in services.items():
-            containers = _containers(api, identity)
-            if containers is None:
-                lines = list(lines_of(api.service_logs(identity, is_tty=False, **options)))
-            else:
-                lines = sorted(line for container in containers for line in _lines_of_one(api, container, options))
-            tail = int(str(options["tail"]))
-            yield from (_parted(name, line) for line in lines[max(0, len(lines) - tail) :])
+def _show(lines: Iterable[Line], width: int, *, json: bool) -> None:
+    for line in lines:
+        if json:
+            sys.stdout.write(json_format.dumps(line.as_json(), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        else:
+            terminal.out.print(shown(line, width), soft_wrap=True)
 
 
-def _containers(api: Api, service: str) -> list[str] | None:
-    """The service's containers, when all of them are on the node asked; None when some are elsewhere.
-
-    Here each is asked itself: the engine's own collection of a service's logs comes to no end now and then.
-    """
-    here = api.info()["Swarm"]["NodeID"]
-    placed = [task for task in api.tasks(filters={"service": service}) if task.get("NodeID")]
-    if any(task["NodeID"] != here for task in placed):
-        return None
-    found = ((task["Status"].get("ContainerStatus") or {}).get("ContainerID") for task in placed)
-    return [str(container) for container in found if container]
-
-
-def _lines_of_one(api: Api, container: str, options: dict[str, object]) -> list[str]:
-    try:
-        said: bytes = api.logs(container, **options)
-    except NotFound:
-        return []  # removed meanwhile
-    return said.decode(errors="replace").splitlines()
-
-
-def _followed(host: str, services: dict[str, str], options: dict[str, object]) -> Iterator[tuple[str, str, str]]:
-    """Each service is read by its own thread with its own connection; lines come in the order they arrive."""
-    arrived: queue.Queue[tuple[str, str, str]] = queue.Queue()
-
-    def read(name: str, identity: str) -> None:
-        with engine_host.connect(host) as api:
-            for line in lines_of(api.service_logs(identity, is_tty=False, follow=True, **options)):
-                arrived.put(_parted(name, line))
-
-    readers = [threading.Thread(target=read, args=entry, daemon=True) for entry in services.items()]
-    for reader in readers:
-        reader.start()
-    while any(reader.is_alive() for reader in readers) or not arrived.empty():
-        try:
-            yield arrived.get(timeout=1)
-        except queue.Empty:
-            continue
-
-
-def lines_of(chunks: Any) -> Iterator[str]:  # noqa: ANN401 - the SDK's untyped stream of bytes
-    """Whole lines out of a stream of pieces."""
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line.decode(errors="replace")
-    if rest:
-        yield rest.decode(errors="replace")
-
-
-def _parted(name: str, line: str) -> tuple[str, str, str]:
-    """The engine writes `<RFC 3339 moment> <text>`."""
-    moment, _, text = line.partition(" ")
-    return moment, name, text
+def shown(line: Line, width: int) -> str:
+    """A line as rich markup: time, service, level, message, and what else is said. width: of the services' names."""
+    found = readable(line.text)
+    level = f"[bold red]{escape(found.level)}[/] " if found.grave else f"{escape(found.level)} " if found.level else ""
+    request = f" [magenta]id={escape(found.request)}[/]" if found.request else ""
+    rest = "".join(f" {name}={value}" for name, value in found.rest)
+    return (
+        f"[dim]{line.moment[:23]}[/] [cyan]{line.service:<{width}}[/] {level}{escape(found.message)}{request}"
+        f"[dim]{escape(rest)}[/]"
+    )

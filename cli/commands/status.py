@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import typer
 from rich.markup import escape
@@ -12,29 +15,36 @@ from cli import engine_host, terminal
 from cli.certificates import Certificate
 from cli.engines import engine_of
 from cli.errors import ExitCode
-from cli.health import GIB, Database, Health, Service, examine
+from cli.health import GIB, Database, Health, examine
+from cli.monitoring import Curve, Watch, glance
 from cli.options import AsJson, StackName
+from cli.sparkline import sparkline
 from cli.stack import LOCAL_STACK, open_stack
+from rendering.monitoring.figures import format_value
 
 
 def status(stack: StackName = LOCAL_STACK, json: AsJson = False) -> None:
-    """Show how every service, the database, replication, certificates and the disk are.
+    """Show how every service, the database, replication, certificates and the disk are, and what monitoring says.
 
-    Exits 1 when something is wrong, and says what.
+    The last hour of the main figures is drawn. Exits 1 when something is wrong (a critical alert is), and says what.
     """
     opened = open_stack(stack)
     engine = engine_of(opened)
-    with engine_host.connect(opened.settings.target.host) as api:
+    # Asked at the same time: neither waits for the other.
+    with engine_host.connect(opened.settings.target.host) as api, ThreadPoolExecutor(1) as beside:
+        watching = beside.submit(glance, opened)
         found = examine(opened, api, engine=engine.name, outputs=engine.outputs())
+        watch = watching.result()
+    problems = [*found.problems, *watch.problems]
     if json:
-        terminal.show_json(found.as_json())
+        terminal.show_json({**found.as_json(), "problems": problems, "monitoring": watch.as_json()})
     else:
-        _show(found)
-    if found.problems:
+        _show(found, watch, problems)
+    if problems:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _show(found: Health) -> None:
+def _show(found: Health, watch: Watch, problems: Sequence[str]) -> None:
     services = terminal.table("service", "health", "image", "replicas", "restarts", "age")
     for service in found.services:
         services.add_row(
@@ -43,7 +53,7 @@ def _show(found: Health) -> None:
             escape(short(service.image)),
             f"{service.running}/{service.wanted}",
             str(service.restarts),
-            age(service),
+            "-" if service.age is None else terminal.span(service.age),
         )
     if found.services:
         terminal.out.print(services)
@@ -66,12 +76,48 @@ def _show(found: Health) -> None:
             f"{found.disk.free_bytes / GIB:.1f} of {found.disk.total_bytes / GIB:.1f} GiB free ({found.disk.path})",
         )
     facts.add_row("engine", found.engine)
+    facts.add_row("monitoring", escape(_watched(watch)))
     terminal.out.print(facts)
     terminal.out.print()
-    if not found.problems:
-        terminal.out.print("[bold green]✓[/] all is well")
-    for problem in found.problems:
+    if watch.curves:
+        terminal.out.print(drawn(watch.curves))
+        terminal.out.print()
+    for problem in problems:
         terminal.out.print(f"[bold red]✗[/] {escape(problem)}", soft_wrap=True)
+    for warning in watch.warnings:
+        terminal.out.print(f"[bold yellow]![/] {escape(warning)}", soft_wrap=True)
+    if not problems and not watch.warnings:
+        terminal.out.print("[bold green]✓[/] all is well")
+
+
+def _watched(watch: Watch) -> str:
+    """One line: off, why it says nothing, or how many alerts there are."""
+    if watch.off:
+        return "off (monitoring.enabled)"
+    if watch.trouble:
+        return watch.trouble
+    alerts = watch.alerting.alerts
+    counts = {
+        "fire": len(watch.alerting.firing),
+        "may come": sum(alert.state == "pending" for alert in alerts),
+        "muted": sum(bool(alert.muted) for alert in alerts),
+    }
+    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return "; ".join([f"alerts: {told or 'none'}", *watch.alerting.doubts])
+
+
+def drawn(curves: Sequence[Curve]) -> Table:
+    """The last hour of each figure in a line, with the newest value."""
+    table = terminal.table("", "last hour", "now")
+    for curve in curves:
+        figure = curve.figure
+        now = math.nan if curve.latest is None else curve.latest
+        top = 1.0 if figure.unit == "percentunit" and figure.limits.below else None
+        colour = {"critical": "red", "warning": "yellow", "": "default"}[curve.verdict]
+        table.add_row(
+            figure.title, sparkline(curve.values, high=top), f"[{colour}]{escape(format_value(now, figure.unit))}[/]"
+        )
+    return table
 
 
 def _left(certificate: Certificate) -> str:
@@ -100,14 +146,3 @@ def _good(is_good: bool, yes: str, no: str) -> str:
 def short(image: str) -> str:
     """An image reference with its hash cut to what tells two versions apart."""
     return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]+", r"\1", image)
-
-
-def age(service: Service) -> str:
-    """Seconds as a person says them: 40s, 5m, 3h, 2d."""
-    if service.age is None:
-        return "-"
-    seconds = max(0, int(service.age))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

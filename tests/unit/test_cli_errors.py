@@ -69,7 +69,7 @@ def test_help_names_every_command_and_option(arguments: tuple[str, ...]) -> None
     words = set(re.findall(r"[\w-]+", told))
     wanted = {
         ("--help",): {"up", "preview", "refresh", "down", "prepare", "status", "logs", "doctor", "images", "config"}
-        | {"test", "bench"},
+        | {"test", "bench", "alerts", "open"},
         ("up", "--help"): {"--stack", "--yes"},
         ("config", "--help"): {"check", "schema", "set"},
         ("images", "--help"): {"build"},
