@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from rendering.monitoring.alerts import alerts
 from rendering.monitoring.dashboards import database, grafana_json, overview
+from rendering.monitoring.dashboards.limits import with_limits
 from rendering.monitoring.watched import Scope
 
 PROMETHEUS = grafana_json.PROMETHEUS
@@ -24,7 +26,9 @@ class Expression:
 
 def render(scope: Scope) -> dict[str, str]:
     """File name -> JSON text of every dashboard."""
-    return {f"{board.uid}.json": grafana_json.text(board) for board in (overview.board(scope), database.board(scope))}
+    found = alerts(scope)
+    boards = (overview.board(scope), database.board(scope))
+    return {f"{board.uid}.json": grafana_json.text(with_limits(board, found, scope.runbooks)) for board in boards}
 
 
 def expressions(dashboards: Mapping[str, str]) -> Iterator[Expression]:

@@ -3,15 +3,6 @@
 from __future__ import annotations
 
 from rendering.monitoring.dashboards.boards import Board, Panel, Query, Row, Shape
-from rendering.monitoring.dashboards.limits import (
-    CONNECTIONS,
-    LONG_TRANSACTION,
-    POOL_WAITING,
-    REPLICATION_LAG,
-    SYNC,
-    XID_AGE,
-    retained_wal,
-)
 from rendering.monitoring.watched import Scope
 
 UID = "grocery-database"
@@ -56,7 +47,6 @@ def _connections(scope: Scope) -> Row:
                 description=f"Share of the {scope.postgres_connections} connections PostgreSQL allows.",
                 unit="percentunit",
                 queries=(Query(expr="grocery:db_connections:ratio", legend="in use"),),
-                limits=CONNECTIONS,
                 maximum=1,
                 width=5,
             ),
@@ -84,10 +74,9 @@ def _connections(scope: Scope) -> Row:
             Panel(
                 key="pool-waiting",
                 title="Waiting for a connection",
-                description="Requests of the API that wait for one of a replica's connections.",
+                description="Requests of one replica of the API that wait for a connection.",
                 unit="short",
-                queries=(Query(expr="max by (instance) (db_pool_waiting)", legend="{{instance}}"),),
-                limits=POOL_WAITING,
+                queries=(Query(expr="max(db_pool_waiting)", legend="waiting"),),
                 width=5,
             ),
         ),
@@ -178,7 +167,6 @@ def _age() -> Row:
                 description="Age of the oldest transaction: it keeps what others deleted from being cleaned up.",
                 unit="s",
                 queries=(Query(expr="max(pg_long_running_transactions_oldest_timestamp_seconds)", legend="oldest"),),
-                limits=LONG_TRANSACTION,
                 width=6,
             ),
             Panel(
@@ -187,12 +175,7 @@ def _age() -> Row:
                 description="Transactions since the oldest row was frozen. At two billion PostgreSQL stops to write; "
                 "vacuum keeps it far below.",
                 unit="short",
-                queries=(
-                    Query(
-                        expr="max by (datname) (pg_database_wraparound_age_datfrozenxid_seconds)", legend="{{datname}}"
-                    ),
-                ),
-                limits=XID_AGE,
+                queries=(Query(expr="max(pg_database_wraparound_age_datfrozenxid_seconds)", legend="oldest"),),
                 width=6,
             ),
         ),
@@ -229,17 +212,12 @@ def _slots(scope: Scope) -> Row:
             Panel(
                 key="retained-wal",
                 title="Log kept for slots",
-                description="Bytes of the write-ahead log that a slot still needs. Beyond "
-                f"{scope.wal_keep >> 20} MiB PostgreSQL gives the slot up, and zero-cache copies the database anew.",
-                unit="bytes",
-                queries=(
-                    Query(
-                        expr="max by (slot_name) (pg_replication_slot_slot_current_wal_lsn "
-                        "- pg_replication_slot_slot_confirmed_flush_lsn)",
-                        legend="{{slot_name}}",
-                    ),
-                ),
-                limits=retained_wal(scope),
+                description="Share of the write-ahead log that may be kept for a slot "
+                f"({scope.wal_keep >> 20} MiB) that is. Beyond it PostgreSQL gives the slot up, and zero-cache copies the "
+                "database anew.",
+                unit="percentunit",
+                queries=(Query(expr=f"max(pg_replication_slots_pg_wal_lsn_diff) / {scope.wal_keep}", legend="kept"),),
+                maximum=1,
                 width=6,
             ),
             Panel(
@@ -249,7 +227,6 @@ def _slots(scope: Scope) -> Row:
                 "measures it.",
                 unit="s",
                 queries=(Query(expr="grocery:replication:lag_seconds", legend="lag"),),
-                limits=REPLICATION_LAG,
                 width=6,
             ),
         ),
@@ -371,7 +348,6 @@ def _synthetic() -> Row:
                     )
                     for share, legend in ((0.5, "p50"), (0.95, "p95"))
                 ),
-                limits=SYNC,
                 width=24,
             ),
         ),

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
+from rendering.monitoring.alerts import workloads
 from rendering.monitoring.dashboards.boards import Board, Panel, Query, Row, Shape
-from rendering.monitoring.dashboards.limits import (
-    CERTIFICATE_DAYS,
-    CONNECTIONS,
-    CONTAINER_MEMORY,
-    CPU,
-    DISK,
-    ERRORS,
-    LATENCY,
-    MEMORY,
-    POOL_WAITING,
-    REPLICATION_LAG,
-    SYNC,
-)
+from rendering.monitoring.dashboards.limits import limits
 from rendering.monitoring.figures import FIGURES, Figure, Limits
+from rendering.monitoring.rules import LATENCY, REQUESTS
 from rendering.monitoring.watched import Indicator, Scope, Watched
 
 UID = "grocery-overview"
+_CERTIFICATE_LEFT = 'min(probe_ssl_earliest_cert_expiry{job="edge-https"} - time())'
 _FIRING = 'ALERTS{alertstate="firing", severity=~"warning|critical"}'
 
 
@@ -34,7 +25,7 @@ def board(scope: Scope) -> Board:
             *((_synthetic(),) if scope.synthetic else ()),
             _database(scope),
             _machine(),
-            _containers(),
+            _containers(scope),
             *(_workload(watched) for watched in scope.watched),
         ),
     )
@@ -61,11 +52,10 @@ def _glance(scope: Scope) -> Row:
             Panel(
                 key="glance-certificate",
                 title="Certificate ends in",
-                description="Days until the certificate that the edge serves ends.",
-                unit="d",
-                queries=(Query(expr="(min(probe_ssl_earliest_cert_expiry) - time()) / 86400", legend="days"),),
+                description="How long the certificate is valid that the edge serves.",
+                unit="s",
+                queries=(Query(expr=_CERTIFICATE_LEFT, legend="left"),),
                 shape=Shape.FIGURE,
-                limits=CERTIFICATE_DAYS,
                 width=4,
                 height=4,
             ),
@@ -92,7 +82,6 @@ def _figure(figure: Figure) -> Panel:
         unit=figure.unit,
         queries=(Query(expr=figure.expr, legend=figure.title),),
         shape=Shape.FIGURE,
-        limits=figure.limits,
         width=4,
         height=4,
     )
@@ -109,7 +98,10 @@ def _requests() -> Row:
                 description="Answers of the API a second, by their status.",
                 unit="reqps",
                 queries=(
-                    Query(expr="sum by (status) (rate(http_request_duration_seconds_count[5m]))", legend="{{status}}"),
+                    Query(
+                        expr=f"sum by (status) (rate(http_request_duration_seconds_count{{{REQUESTS}}}[5m]))",
+                        legend="{{status}}",
+                    ),
                 ),
                 shape=Shape.AREA,
             ),
@@ -125,7 +117,6 @@ def _requests() -> Row:
                     Query(expr="grocery:latency:p95_5m", legend="p95"),
                     Query(expr="grocery:latency:p99_5m", legend="p99"),
                 ),
-                limits=LATENCY,
             ),
             Panel(
                 key="errors",
@@ -133,7 +124,6 @@ def _requests() -> Row:
                 description="Share of answers that were the API's own fault (status 500 and above).",
                 unit="percentunit",
                 queries=(Query(expr="grocery:errors:ratio5m", legend="errors"),),
-                limits=ERRORS,
             ),
             Panel(
                 key="slowest-routes",
@@ -142,8 +132,8 @@ def _requests() -> Row:
                 unit="s",
                 queries=(
                     Query(
-                        expr="topk(5, histogram_quantile(0.95, "
-                        "sum by (le, route) (rate(http_request_duration_seconds_bucket[5m]))) > 0)",
+                        expr="topk(5, histogram_quantile(0.95, sum by (le, route) "
+                        f"(rate(http_request_duration_seconds_bucket{{{LATENCY}}}[5m]))) > 0)",
                         legend="{{route}}",
                     ),
                 ),
@@ -185,11 +175,10 @@ def _synthetic() -> Row:
                 "and waits to see it in another.",
                 unit="s",
                 queries=(
-                    Query(expr="max(synthetic_login_seconds)", legend="log in"),
-                    Query(expr="max(synthetic_write_seconds)", legend="write"),
                     Query(expr="grocery:sync:seconds", legend="sync"),
+                    Query(expr="max(synthetic_write_seconds)", legend="write"),
+                    Query(expr="max(synthetic_login_seconds)", legend="log in"),
                 ),
-                limits=SYNC,
                 width=12,
             ),
             Panel(
@@ -215,25 +204,29 @@ def _database(scope: Scope) -> Row:
                 description=f"Share of the {scope.postgres_connections} connections PostgreSQL allows that are in use.",
                 unit="percentunit",
                 queries=(Query(expr="grocery:db_connections:ratio", legend="in use"),),
-                limits=CONNECTIONS,
                 maximum=1,
                 width=6,
             ),
             Panel(
                 key="pool-waiting",
                 title="Waiting for a connection",
-                description="Requests of the API that wait for one of a replica's connections to the database.",
+                description="Requests of one replica of the API that wait for a connection to the database.",
                 unit="short",
-                queries=(Query(expr="max by (instance) (db_pool_waiting)", legend="{{instance}}"),),
-                limits=POOL_WAITING,
+                queries=(Query(expr="max(db_pool_waiting)", legend="waiting"),),
                 width=6,
             ),
             Panel(
                 key="database-size",
-                title="Database size",
-                description="Bytes of the database on disk.",
-                unit="bytes",
-                queries=(Query(expr='pg_database_size_bytes{datname="grocery"}', legend="size"),),
+                title="Disk of the database",
+                description="Share of the disk given to the database that it and its log take.",
+                unit="percentunit",
+                queries=(
+                    Query(
+                        expr=f"(sum(pg_database_size_bytes) + max(pg_wal_size_bytes)) / {scope.postgres_disk}",
+                        legend="taken",
+                    ),
+                ),
+                maximum=1,
                 width=6,
             ),
             Panel(
@@ -242,7 +235,6 @@ def _database(scope: Scope) -> Row:
                 description="From a change in PostgreSQL to its arrival in zero-cache's replica.",
                 unit="s",
                 queries=(Query(expr="grocery:replication:lag_seconds", legend="lag"),),
-                limits=REPLICATION_LAG,
                 width=6,
             ),
         ),
@@ -260,7 +252,6 @@ def _machine() -> Row:
                 description="Share of all the machine's cores in use.",
                 unit="percentunit",
                 queries=(Query(expr="grocery:cpu:ratio", legend="in use"),),
-                limits=CPU,
                 maximum=1,
                 width=6,
             ),
@@ -270,7 +261,6 @@ def _machine() -> Row:
                 description="Share of the machine's memory that cannot be had any more.",
                 unit="percentunit",
                 queries=(Query(expr="grocery:memory:ratio", legend="in use"),),
-                limits=MEMORY,
                 maximum=1,
                 width=6,
             ),
@@ -280,7 +270,6 @@ def _machine() -> Row:
                 description="Share of the disk below the engine's volumes that is free.",
                 unit="percentunit",
                 queries=(Query(expr="grocery:disk:free_ratio", legend="free"),),
-                limits=DISK,
                 maximum=1,
                 width=6,
             ),
@@ -300,7 +289,7 @@ def _machine() -> Row:
     )
 
 
-def _containers() -> Row:
+def _containers(scope: Scope) -> Row:
     return Row(
         key="containers",
         title="Containers",
@@ -337,7 +326,8 @@ def _containers() -> Row:
                 description="Share of its limit that the fullest task of a workload uses; at 100 % the kernel ends it.",
                 unit="percentunit",
                 queries=(Query(expr="grocery:container_memory:ratio", legend="{{workload}}"),),
-                limits=CONTAINER_MEMORY,
+                # Every workload has the same.
+                limits=limits(workloads.alerts(scope.watched[0]), _memory(scope.watched[0])),
                 maximum=1,
             ),
             Panel(
@@ -395,8 +385,7 @@ def _workload(watched: Watched) -> Row:
                 title="Memory",
                 description=f"Share of each task's limit ({_mebibytes(watched.memory)}) in use.",
                 unit="percentunit",
-                queries=(Query(expr=f"grocery:container_memory:ratio{chosen}", legend="{{workload}}"),),
-                limits=CONTAINER_MEMORY,
+                queries=(Query(expr=_memory(watched), legend="{{workload}}"),),
                 maximum=1,
                 width=6,
             ),
@@ -449,6 +438,10 @@ def _indicator(watched: Watched, indicator: Indicator) -> Panel:
         queries=(Query(expr=indicator.expr, legend=indicator.legend or indicator.title),),
         width=6,
     )
+
+
+def _memory(watched: Watched) -> str:
+    return f'grocery:container_memory:ratio{{workload="{watched.name}"}}'
 
 
 def _mebibytes(size: int) -> str:
