@@ -69,10 +69,10 @@ class AuthServer(pulumi.ComponentResource):
         external: External,
         migrations: Migrations,
         with_secrets: str,
-        synthetic: bool,
+        synthetic: pulumi.Input[str] | None,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """synthetic: keep an account for the synthetic user."""
+        """synthetic: password of the account to keep for the synthetic user; None for none."""
         super().__init__(TOKEN, name, None, opts)
         wrapped = config.command is not None
         authority = ConfigFile(path=names.CA_FILE, content=secrets.ca_certificate)
@@ -99,7 +99,7 @@ class AuthServer(pulumi.ComponentResource):
                 SecretFile(name="ZERO_AUTH_SECRET", value=secrets.zero_auth),
                 SecretFile(name="VAPID_PRIVATE_KEY", value=secrets.vapid_private),
                 *_external_files(config, email, external),
-                *((SecretFile(name=names.SYNTHETIC_PASSWORD_FILE, value=secrets.synthetic),) if synthetic else ()),
+                *((SecretFile(name=names.SYNTHETIC_PASSWORD_FILE, value=synthetic),) if synthetic is not None else ()),
             ),
             configs=(authority, wrapper) if wrapped else (authority,),
             scratch=tuple(Tmpfs(path=path, size=16 * MIB) for path in config.writable_paths),

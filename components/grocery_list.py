@@ -62,9 +62,15 @@ class GroceryList(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         secrets = Secrets(
-            f"{stack}-secrets", stack=stack, domain=settings.edge.domain, rotation=settings.rotation, opts=child
+            f"{stack}-secrets",
+            stack=stack,
+            domain=settings.edge.domain,
+            rotation=settings.rotation,
+            synthetic=bool(sizes.monitoring and sizes.monitoring.synthetic_user),
+            grafana=bool(sizes.monitoring and sizes.monitoring.grafana),
+            opts=child,
         )
-        watching = settings.monitoring.enabled
+        watching = sizes.monitoring is not None
         network = Network(
             f"{stack}-network",
             stack=stack,
@@ -114,7 +120,7 @@ class GroceryList(pulumi.ComponentResource):
             external=external,
             migrations=migrations,
             with_secrets=with_secrets,
-            synthetic=watching and settings.monitoring.synthetic_user,
+            synthetic=secrets.synthetic,
             opts=child,
         )
         zero_cache = ZeroCache(

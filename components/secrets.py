@@ -138,10 +138,10 @@ class Secrets(pulumi.ComponentResource):
     zero_admin: pulumi.Output[str]
     monitor: pulumi.Output[str]
     """Of the role that reads the database's figures."""
-    synthetic: pulumi.Output[str]
-    """Of the account that uses the application to see whether that works."""
-    grafana: pulumi.Output[str]
-    """Of Grafana's administrator."""
+    synthetic: pulumi.Output[str] | None
+    """Of the account that uses the application to see whether that works; None when nobody does."""
+    grafana: pulumi.Output[str] | None
+    """Of Grafana's administrator; None without Grafana."""
     vapid_private: pulumi.Output[str]
     vapid_public: pulumi.Output[str]
     ca_certificate: pulumi.Output[str]
@@ -150,7 +150,18 @@ class Secrets(pulumi.ComponentResource):
     postgres: Leaf
     edge: Leaf
 
-    def __init__(self, name: str, *, stack: str, domain: str, rotation: Rotation, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        stack: str,
+        domain: str,
+        rotation: Rotation,
+        synthetic: bool,
+        grafana: bool,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """synthetic, grafana: whether there is somebody for a password of that name."""
         super().__init__(TOKEN, name, None, opts)
         self._name = name
         self.postgres_admin = self._password("postgres-admin", rotation.postgres_admin)
@@ -161,8 +172,8 @@ class Secrets(pulumi.ComponentResource):
         self.zero_auth = self._password("zero-auth", rotation.zero_auth)
         self.zero_admin = self._password("zero-admin", rotation.zero_admin)
         self.monitor = self._password("monitor", rotation.monitor)
-        self.synthetic = self._password("synthetic", rotation.synthetic)
-        self.grafana = self._password("grafana", rotation.grafana)
+        self.synthetic = self._password("synthetic", rotation.synthetic) if synthetic else None
+        self.grafana = self._password("grafana", rotation.grafana) if grafana else None
 
         push = self._private_key("vapid", protect=True)
         self.vapid_private = push.private_key_pem.apply(vapid.private_key)

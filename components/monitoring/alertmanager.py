@@ -8,7 +8,7 @@ import pulumi_docker as docker
 import settings
 from components import names
 from components.capacity import Size
-from components.monitoring.exporters import memory_limit
+from components.monitoring.exporter import memory_limit
 from components.network import Network
 from components.secrets import External
 from components.workload import (

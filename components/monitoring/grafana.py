@@ -8,7 +8,6 @@ import pulumi_docker as docker
 from components import names
 from components.capacity import MIB, Size
 from components.network import Network
-from components.secrets import Secrets
 from components.workload import (
     ConfigFile,
     Health,
@@ -47,9 +46,9 @@ class Grafana(pulumi.ComponentResource):
         stack: str,
         size: Size,
         config: GrafanaSettings,
+        password: pulumi.Input[str],
         scope: Scope,
         network: Network,
-        secrets: Secrets,
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__(TOKEN, name, None, opts)
@@ -63,7 +62,7 @@ class Grafana(pulumi.ComponentResource):
             metrics=METRICS,
             stop_grace=20,
             env={},
-            secrets=(SecretFile(name=grafana.ADMIN_PASSWORD, value=secrets.grafana),),
+            secrets=(SecretFile(name=grafana.ADMIN_PASSWORD, value=password),),
             configs=tuple(ConfigFile(path=path, content=text) for path, text in grafana.files(scope).items()),
             scratch=(Tmpfs(path=grafana.DATA, size=64 * MIB),),
         )

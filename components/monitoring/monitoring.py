@@ -13,10 +13,13 @@ from components.capacity import MonitoringSizes
 from components.monitoring import grafana as dashboards
 from components.monitoring import prometheus as server
 from components.monitoring.alertmanager import Alertmanager
+from components.monitoring.blackbox_exporter import BlackboxExporter
 from components.monitoring.collector import Collector
 from components.monitoring.docker_filter import DockerFilter
-from components.monitoring.exporters import BlackboxExporter, NginxExporter, NodeExporter, PostgresExporter
 from components.monitoring.grafana import Grafana
+from components.monitoring.nginx_exporter import NginxExporter
+from components.monitoring.node_exporter import NodeExporter
+from components.monitoring.postgres_exporter import PostgresExporter
 from components.monitoring.prometheus import Prometheus
 from components.monitoring.synthetic_user import SyntheticUser
 from components.network import Network
@@ -120,11 +123,11 @@ class Monitoring(pulumi.ComponentResource):
                 size=sizes.synthetic_user,
                 origin=settings.edge.origin,
                 authorities=_authorities(settings.edge.certificate, secrets),
+                password=secrets.synthetic,
                 network=network,
-                secrets=secrets,
                 opts=child,
             )
-            if sizes.synthetic_user
+            if sizes.synthetic_user and secrets.synthetic is not None
             else None
         )
         alertmanager = Alertmanager(
@@ -176,12 +179,12 @@ class Monitoring(pulumi.ComponentResource):
                 stack=stack,
                 size=sizes.grafana,
                 config=config.grafana,
+                password=secrets.grafana,
                 scope=whole,
                 network=network,
-                secrets=secrets,
                 opts=child,
             )
-            if sizes.grafana and config.grafana
+            if sizes.grafana and config.grafana and secrets.grafana is not None
             else None
         )
         self.workloads = [

@@ -7,7 +7,7 @@ import pulumi_docker as docker
 
 from components import names
 from components.capacity import Size
-from components.monitoring.exporters import memory_limit
+from components.monitoring.exporter import memory_limit
 from components.network import Network
 from components.workload import (
     ConfigFile,

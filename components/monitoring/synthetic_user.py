@@ -8,7 +8,6 @@ import pulumi_docker as docker
 from components import names
 from components.capacity import Size
 from components.network import Network
-from components.secrets import Secrets
 from components.workload import (
     ConfigFile,
     Health,
@@ -46,8 +45,8 @@ class SyntheticUser(pulumi.ComponentResource):
         size: Size,
         origin: str,
         authorities: pulumi.Input[str],
+        password: pulumi.Input[str],
         network: Network,
-        secrets: Secrets,
         opts: pulumi.ResourceOptions,
     ) -> None:
         """authorities: certificates that may vouch for the edge beside the public ones."""
@@ -74,7 +73,7 @@ class SyntheticUser(pulumi.ComponentResource):
                 "NODE_EXTRA_CA_CERTS": names.CA_FILE,
                 "INTERVAL_SECONDS": str(_INTERVAL_SECONDS),
             },
-            secrets=(SecretFile(name=names.SYNTHETIC_PASSWORD_FILE, value=secrets.synthetic),),
+            secrets=(SecretFile(name=names.SYNTHETIC_PASSWORD_FILE, value=password),),
             configs=(ConfigFile(path=names.CA_FILE, content=authorities),),
         )
         self.service = realise(name, self.workload, stack=stack, parent=self)
