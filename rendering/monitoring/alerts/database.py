@@ -14,6 +14,7 @@ def alerts(scope: Scope) -> tuple[Alert, ...]:
     return (
         Alert(
             name="PostgresDown",
+            workload="postgres",
             expr="max(pg_up) == 0",
             for_seconds=MINUTE,
             severity="critical",
@@ -56,7 +57,7 @@ def alerts(scope: Scope) -> tuple[Alert, ...]:
             for_seconds=0,
             severity="warning",
             summary="{{ $value | humanize }} deadlocks in 15 minutes",
-            description="PostgreSQL ended transactions that waited for each other; their writes failed or were tried again.",
+            description="PostgreSQL ended transactions that waited for each other; their writes failed or came later.",
         ),
         *levels(
             "LongTransaction",
