@@ -56,7 +56,7 @@ const BODY_LIMIT = 32 * 1024 * 1024;
 
 export class DockerApi {
   readonly #where: { readonly socketPath: string } | { readonly host: string; readonly port: number };
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 4, timeout: 30_000 });
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 32, timeout: 30_000 });
   readonly #filters: string;
 
   constructor(url: URL, stack: string) {
