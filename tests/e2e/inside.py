@@ -100,7 +100,7 @@ def derived(
                 api.start(draft)
                 api.wait(draft)
             if files:
-                api.put_archive(draft, "/", _archive(files))
+                api.put_archive(draft, "/", archive(files))
             changes = [
                 f"CMD {_exec_form(command or config['Cmd'] or [])}",
                 f"ENTRYPOINT {_exec_form(config['Entrypoint'] or [])}",
@@ -121,7 +121,7 @@ def _exec_form(command: Sequence[str]) -> str:
     return json.dumps(list(command))
 
 
-def _archive(files: Mapping[str, str]) -> bytes:
+def archive(files: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path, text in files.items():
