@@ -76,6 +76,7 @@ FIGURES: tuple[Figure, ...] = (
         expr="grocery:sync:seconds",
         unit="s",
         meaning="From a change by the synthetic user in one client to its arrival in another, through the edge.",
+        limits=Limits(warning=2, critical=10),
     ),
     Figure(
         title="CPU",
@@ -103,6 +104,7 @@ FIGURES: tuple[Figure, ...] = (
         expr="grocery:db_connections:ratio",
         unit="percentunit",
         meaning="Share of PostgreSQL's connections in use.",
+        limits=Limits(warning=0.8, critical=0.95),
     ),
 )
 

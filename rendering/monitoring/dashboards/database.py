@@ -213,8 +213,8 @@ def _slots(scope: Scope) -> Row:
                 key="retained-wal",
                 title="Log kept for slots",
                 description="Share of the write-ahead log that may be kept for a slot "
-                f"({scope.wal_keep >> 20} MiB) that is. Beyond it PostgreSQL gives the slot up, and zero-cache copies the "
-                "database anew.",
+                f"({scope.wal_keep >> 20} MiB) that is. Beyond it PostgreSQL gives the slot up, and zero-cache "
+                "copies the database anew.",
                 unit="percentunit",
                 queries=(Query(expr=f"max(pg_replication_slots_pg_wal_lsn_diff) / {scope.wal_keep}", legend="kept"),),
                 maximum=1,
