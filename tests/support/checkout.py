@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from cli.engine_host import Api
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_SECONDS = 600
+REMOVAL_SECONDS = 60
 
 
 def copy_of_the_tree(target: Path) -> Path:
@@ -191,31 +194,37 @@ class Checkout:
         return "\n".join(told)
 
     def remove(self) -> None:
-        """Leaves nothing of the stack on the engine, in whatever state a test left it."""
-        self.run("down", "--data", "--yes", expect=None)
-        label = {"label": f"grocery.stack={self.stack}"}
+        """Leaves nothing of the stack on the engine, in whatever state a test left it. Nothing ends in order: what
+        `down` does takes its time, and is not what is proven here."""
+        end = time.monotonic() + REMOVAL_SECONDS
         with self.api() as api:
-            for service in api.services(filters=label):
-                api.remove_service(service["ID"])
-            until = time.monotonic() + 60
-            while api.containers(filters=label) and time.monotonic() < until:
-                time.sleep(0.5)
-            for remove, found in (
-                (api.remove_secret, api.secrets(filters=label)),
-                (api.remove_config, api.configs(filters=label)),
-                (api.remove_network, api.networks(filters=label)),
-            ):
-                for entry in found:
-                    _quietly(remove, entry.get("ID") or entry["Id"])
-            for volume in api.volumes(filters=label).get("Volumes") or ():
-                _quietly(api.remove_volume, volume["Name"])
+            while left := list(_removals(api, self.stack)):
+                assert time.monotonic() < end, f"not removed after {REMOVAL_SECONDS} s: {[name for name, _ in left]}"
+                for _, remove in left:
+                    # What is in use, or has gone meanwhile, is looked at again.
+                    with contextlib.suppress(APIError):
+                        remove()
+                time.sleep(0.3)
 
 
-def _quietly(remove: Any, identity: str) -> None:  # noqa: ANN401 - a method of the untyped SDK
-    try:
-        remove(identity)
-    except APIError as error:
-        print(f"left behind: {identity}: {error}")
+def _removals(api: Api, stack: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What there is of a stack, and how each is removed. By name: not everything can have a label."""
+    kinds: tuple[tuple[Callable[[str], object], list[dict[str, Any]]], ...] = (
+        (api.remove_service, api.services()),
+        (api.remove_secret, api.secrets()),
+        (api.remove_config, api.configs()),
+        (api.remove_network, api.networks()),
+        (api.remove_volume, api.volumes().get("Volumes") or []),
+    )
+    for remove, found in kinds:
+        for entry in found:
+            name = str(entry.get("Name") or entry["Spec"]["Name"])
+            if name.startswith(f"{stack}-"):
+                yield name, partial(remove, name)
+    # Swarm removes the containers of a service that is gone; it only need not wait for them to end.
+    for container in api.containers(all=True, filters={"label": f"grocery.stack={stack}"}):
+        kill = partial(api.kill, container["Id"]) if container["State"] == "running" else lambda: None
+        yield container["Names"][0], kill
 
 
 def _group(settings: Mapping[str, object], name: str) -> Mapping[str, object]:
