@@ -226,7 +226,11 @@ def _slots(scope: Scope) -> Row:
                 description="From a change in PostgreSQL to its arrival in zero-cache's replica, as zero-cache "
                 "measures it.",
                 unit="s",
-                queries=(Query(expr="grocery:replication:lag_seconds", legend="lag"),),
+                queries=(
+                    Query(expr="grocery:replication:lag_seconds", legend="lag"),
+                    Query(expr="max(zero_replication_upstream_lag_seconds)", legend="to zero-cache"),
+                    Query(expr="max(zero_replication_replica_lag_seconds)", legend="to the replica"),
+                ),
                 width=6,
             ),
         ),
@@ -241,11 +245,11 @@ def _zero() -> Row:
             Panel(
                 key="clients",
                 title="Clients",
-                description="Clients that are connected, and groups of them that share a browser.",
+                description="Tabs that are connected, and browsers they belong to.",
                 unit="short",
                 queries=(
-                    Query(expr="sum(zero_sync_active_clients)", legend="clients"),
-                    Query(expr="sum(zero_sync_active_client_groups)", legend="groups"),
+                    Query(expr="sum(zero_sync_active_clients)", legend="tabs"),
+                    Query(expr="sum(zero_sync_active_client_groups)", legend="browsers"),
                 ),
                 width=6,
             ),
@@ -274,11 +278,11 @@ def _zero() -> Row:
             Panel(
                 key="serving",
                 title="Time to serve a change",
-                description="Nineteen of twenty took no longer: bringing the queries of a client up to date, and "
-                "sending "
-                "it what changed.",
+                description="Nineteen of twenty changes took no longer: from the commit in PostgreSQL to the browser; of "
+                "that, bringing the queries of a browser up to date, and sending what changed.",
                 unit="s",
                 queries=(
+                    Query(expr=_p95("zero_sync_e2e_serving_lag_seconds"), legend="commit to browser"),
                     Query(expr=_p95("zero_sync_advance_time_seconds"), legend="advance"),
                     Query(expr=_p95("zero_sync_poke_time_seconds"), legend="send"),
                 ),
@@ -316,12 +320,16 @@ def _zero() -> Row:
             ),
             Panel(
                 key="websockets",
-                title="Connections refused",
-                description="Attempts a second to connect that failed, and errors of open connections.",
+                title="New connections",
+                description="Attempts a second of clients to connect, and those among them that failed.",
                 unit="ops",
                 queries=(
-                    Query(expr="sum(rate(zero_sync_websocket_connection_failures_total[5m]))", legend="refused"),
-                    Query(expr="sum(rate(zero_sync_websocket_errors_total[5m]))", legend="errors"),
+                    Query(expr="sum(rate(zero_sync_websocket_connection_attempts_total[5m]))", legend="attempts"),
+                    Query(
+                        expr="sum(rate(zero_sync_websocket_connection_attempts_total[5m])) "
+                        "- sum(rate(zero_sync_websocket_connection_successes_total[5m]))",
+                        legend="failed",
+                    ),
                 ),
                 width=6,
             ),
