@@ -24,10 +24,18 @@ from components.workload import (
     stack_labels,
 )
 from rendering.monitoring.scrape import INTERVAL_SECONDS
+from rendering.monitoring.watched import Indicator
 
 TOKEN = "grocery:components:ZeroCache"  # noqa: S105 - a type token
 
 _DATA = "/var/lib/zero"
+
+_INDICATORS = (
+    Indicator(title="From the database to here", expr="grocery:replication:lag_seconds", unit="s"),
+    Indicator(title="Browsers that sync", expr="sum(zero_sync_active_client_groups)", unit="short"),
+    Indicator(title="A browser waits at most", expr="max(zero_sync_serving_lag_seconds)", unit="s"),
+    Indicator(title="Log kept by the database", expr="max(zero_replication_slot_retained_wal_bytes)", unit="bytes"),
+)
 
 
 class ZeroCache(pulumi.ComponentResource):
@@ -79,7 +87,9 @@ class ZeroCache(pulumi.ComponentResource):
             update=StopFirst(
                 because="one reader per replication slot: a second one takes the slot over and the first one exits"
             ),
-            metrics=NoMetrics(because="zero-cache pushes OTLP to the collector and has nothing to scrape"),
+            metrics=NoMetrics(
+                because="zero-cache pushes OTLP to the collector and has nothing to scrape", indicators=_INDICATORS
+            ),
             # It drains its clients one by one.
             stop_grace=60,
             command=(names.WITH_SECRETS, "/usr/local/bin/zero-cache"),

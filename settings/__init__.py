@@ -51,6 +51,9 @@ from settings.values import (
 
 CONFIG_KEY = "grocery:settings"
 
+# Where mail is taken over TLS from the first byte on.
+_TLS_PORT = 465
+
 
 class SettingsError(Exception):
     """The configuration was refused; the message lists every fault with the path of its key."""
@@ -392,8 +395,15 @@ class Settings(Model):
 
     @model_validator(mode="after")
     def _alerts_by_mail_need_a_server(self) -> Self:
-        if self.monitoring.receivers.email is not None and self.email is None:
+        if self.monitoring.receivers.email is None:
+            return self
+        if self.email is None:
             raise ValueError("monitoring.receivers.email is set but email is not: alerts go through the stack's server")
+        if self.email.security == "tls" and self.email.port != _TLS_PORT:
+            raise ValueError(
+                f"monitoring.receivers.email is set, email.security is tls and email.port {self.email.port}: "
+                f"Alertmanager begins with TLS on port {_TLS_PORT} only; use starttls"
+            )
         return self
 
 

@@ -16,13 +16,16 @@ from components.workload import (
     Health,
     Metrics,
     NetworkName,
+    SecretFile,
     StopFirst,
     VolumeMount,
     Workload,
     realise,
     stack_labels,
 )
-from rendering.monitoring.watched import Indicator, Scope
+from rendering.monitoring import alertmanager as rendering
+from rendering.monitoring.watched import Indicator
+from settings import SecretName
 from settings.monitoring import Monitoring
 
 TOKEN = "grocery:components:Alertmanager"  # noqa: S105 - a type token
@@ -46,11 +49,12 @@ class Alertmanager(pulumi.ComponentResource):
         size: Size,
         config: Monitoring,
         email: settings.Email | None,
-        scope: Scope,
+        sender: str,
         network: Network,
         external: External,
         opts: pulumi.ResourceOptions,
     ) -> None:
+        """email, sender: the server for mails, and in whose name they are sent."""
         super().__init__(TOKEN, name, None, opts)
         data = docker.Volume(
             f"{name}-data",
@@ -88,8 +92,44 @@ class Alertmanager(pulumi.ComponentResource):
                 "--log.format=json",
             ),
             env=memory_limit(size),
-            configs=(ConfigFile(path=_CONFIG, content="route: {receiver: none}\nreceivers: [{name: none}]\n"),),
+            secrets=tuple(
+                SecretFile(name=file, value=external[secret]) for file, secret in _credentials(config, email).items()
+            ),
+            configs=(ConfigFile(path=_CONFIG, content=rendering.render(_receivers(stack, config, email, sender))),),
             volumes=(VolumeMount(volume=data.name, path="/alertmanager"),),
         )
         self.service = realise(name, self.workload, stack=stack, parent=self)
         self.register_outputs({})
+
+
+def _credentials(config: Monitoring, email: settings.Email | None) -> dict[str, SecretName]:
+    """File of a secret -> the external secret it holds."""
+    receivers = config.receivers
+    mailed = receivers.email is not None and email is not None and email.username is not None
+    wanted: dict[str, tuple[SecretName, bool]] = {
+        rendering.SLACK_URL: ("slack-url", receivers.slack is not None),
+        rendering.PAGERDUTY_KEY: ("pagerduty-key", receivers.pagerduty is not None),
+        rendering.SMTP_PASSWORD: ("smtp-password", mailed),
+        rendering.DEAD_MAN_URL: ("dead-man-url", config.dead_man),
+    }
+    return {file: secret for file, (secret, needed) in wanted.items() if needed}
+
+
+def _receivers(stack: str, config: Monitoring, email: settings.Email | None, sender: str) -> rendering.Receivers:
+    receivers = config.receivers
+    return rendering.Receivers(
+        stack=stack,
+        slack=rendering.Slack(channel=receivers.slack.channel) if receivers.slack else None,
+        email=rendering.Mail(
+            to=receivers.email.to,
+            sender=sender,
+            host=email.host,
+            port=email.port,
+            security=email.security,
+            username=email.username,
+        )
+        if receivers.email and email
+        else None,
+        pagerduty=rendering.PagerDuty(url=receivers.pagerduty.url) if receivers.pagerduty else None,
+        dead_man=config.dead_man,
+    )

@@ -137,7 +137,7 @@ class Monitoring(pulumi.ComponentResource):
             size=sizes.alertmanager,
             config=config,
             email=settings.email,
-            scope=scope,
+            sender=settings.auth_server.email_from,
             network=network,
             external=external,
             opts=child,

@@ -41,7 +41,11 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 # Part of the configuration -> the image it names.
 PARTS = ("postgres", "migrations", "auth_server", "zero_cache", "edge", "frontend")
-IMAGES = {part: {"image": IMAGE} for part in PARTS}
+MONITORING = (
+    "prometheus", "alertmanager", "node_exporter", "postgres_exporter", "nginx_exporter", "blackbox_exporter",
+    "docker_filter", "collector", "synthetic_user",
+)  # fmt: skip
+IMAGES = {part: {"image": IMAGE} for part in PARTS} | {"monitoring": {"images": dict.fromkeys(MONITORING, IMAGE)}}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,16 +36,32 @@ from tests.unit.recording import (
 
 COMPONENTS = {
     "Acme",
+    "Alertmanager",
     "AuthServer",
+    "BlackboxExporter",
+    "Collector",
+    "DockerFilter",
     "Edge",
     "Frontend",
+    "Grafana",
     "GroceryList",
     "Migrations",
+    "Monitoring",
     "Network",
+    "NginxExporter",
+    "NodeExporter",
     "Postgres",
+    "PostgresExporter",
+    "Prometheus",
     "Secrets",
+    "SyntheticUser",
     "ZeroCache",
 }
+
+WATCHING = {
+    "prometheus", "alertmanager", "node-exporter", "postgres-exporter", "nginx-exporter", "blackbox-exporter",
+    "docker-filter", "collector", "synthetic-user",
+}  # fmt: skip
 
 # Fields of a service that came back unchanged from a refresh on the real provider.
 PROVEN_FIELDS = {
@@ -170,8 +186,8 @@ def test_no_two_resources_share_an_identity(recording: Recording) -> None:
 
 def test_every_component_has_a_known_token(recording: Recording) -> None:
     found = {registration.type for registration in recording.registrations if not registration.custom}
-    # Browsers know no authority that would vouch for localhost.
-    absent = {"Acme"} if recording.stack == "local" else set()
+    # Nobody can pull Grafana everywhere, and browsers know no authority that would vouch for localhost.
+    absent = {"Grafana", "Acme"} if recording.stack == "local" else {"Grafana"}
     assert found == {f"grocery:components:{noun}" for noun in COMPONENTS - absent}
 
 
@@ -207,6 +223,9 @@ def test_names_of_children_start_with_the_name_of_their_parent(tree: list[Regist
     by_urn = {registration.urn: registration for registration in tree}
     for registration in tree:
         parent = by_urn.get(registration.parent)
+        # What only holds other parts together gives them no name.
+        while parent and parent.type == "grocery:components:Monitoring":
+            parent = by_urn.get(parent.parent)
         if parent:
             assert registration.name.startswith(parent.name), f"{registration.name} is a child of {parent.name}"
 
@@ -358,7 +377,7 @@ def test_only_edge_and_egress_lead_out(recording: Recording) -> None:
         found.name.removeprefix(f"{recording.stack}-network-"): found.inputs["internal"]
         for found in recording.of_type(NETWORK)
     }
-    assert internal == {"edge": False, "app": True, "data": True, "egress": False}
+    assert internal == {"edge": False, "app": True, "data": True, "egress": False, "monitoring": True}
 
 
 def test_membership_of_networks_is_what_the_design_fixed(updated: Recording) -> None:
@@ -379,6 +398,16 @@ def test_membership_of_networks_is_what_the_design_fixed(updated: Recording) -> 
         "edge": ["app", "edge"],
         "edge-config": ["app"],
         "frontend": ["app"],
+        # Who asks for figures joins the networks of those that have them, and not the other way round.
+        "prometheus": ["app", "data", "monitoring"],
+        "alertmanager": ["egress", "monitoring"],
+        "node-exporter": ["monitoring"],
+        "postgres-exporter": ["data"],
+        "nginx-exporter": ["app"],
+        "blackbox-exporter": ["app"],
+        "docker-filter": ["monitoring"],
+        "collector": ["app", "monitoring"],
+        "synthetic-user": ["app"],
     } | ({} if updated.stack == "local" else {"acme": ["app", "egress"]})
 
 
@@ -408,13 +437,43 @@ def test_services_write_every_field_they_rely_on_and_no_unproven_one(recording: 
 def test_services_are_unprivileged(recording: Recording) -> None:
     for service in recording.of_type(SERVICE):
         container = service.inputs["taskSpec"]["containerSpec"]
-        assert container["user"] == "10001:10001"
+        if service.name == f"{recording.stack}-docker-filter":
+            assert container["user"] == "0:0", "the socket is its owner's, who has no capability beside that"
+        else:
+            assert container["user"] == "10001:10001"
         assert container["capDrops"] == ["ALL"]
         assert container["readOnly"] is True, f"{service.name} is writable"
         assert container["init"] is True, "the process is not pid 1, so that it obeys signals"
         assert {"type": "tmpfs", "target": "/tmp", "tmpfsOptions": {"sizeBytes": 64 << 20}} in container["mounts"]
         for mount in container["mounts"]:
             assert "mode" not in mount.get("tmpfsOptions", {}), "read back differently: replaced at every refresh"
+
+
+def test_the_socket_of_the_engine_is_with_one_service_that_has_nothing_else(recording: Recording) -> None:
+    bound = {
+        service.name: mount
+        for service in recording.of_type(SERVICE)
+        for mount in service.inputs["taskSpec"]["containerSpec"]["mounts"]
+        if mount["type"] not in ("volume", "tmpfs")
+    }
+    name = f"{recording.stack}-docker-filter"
+    assert bound == {
+        name: {
+            "type": "bind",
+            "source": "/var/run/docker.sock",
+            "target": "/var/run/docker.sock",
+            "readOnly": True,
+        }
+    }
+    inputs = recording.named(SERVICE, name).inputs
+    assert "secrets" not in inputs["taskSpec"]["containerSpec"]
+    assert inputs["taskSpec"]["placement"]["constraints"] == ["node.role==manager"], "nobody else knows services"
+
+
+def test_an_engine_somewhere_else_on_this_machine_is_asked_where_it_is() -> None:
+    elsewhere = record("local", {"target": {"host": "unix:///run/other/docker.sock"}}, preview=False)
+    (bound, *_) = elsewhere.service("docker-filter").inputs["taskSpec"]["containerSpec"]["mounts"]
+    assert bound["source"] == "/run/other/docker.sock"
 
 
 def test_secret_files_are_readable_by_the_service_alone(recording: Recording) -> None:
@@ -431,7 +490,9 @@ def test_updates_are_judged_by_health_and_rolled_back(recording: Recording) -> N
         assert update["order"] == rollback["order"]
         health = service.inputs["taskSpec"]["containerSpec"]["healthcheck"]
         assert health["tests"][0] == "CMD", "no shell"
-        assert seconds(health["interval"]) in (2, 3), "with no start_interval it bounds how soon a task is healthy"
+        # What only watches may be noticed late: checks cost more than what they check.
+        watching = service.name.removeprefix(f"{recording.stack}-") in WATCHING
+        assert seconds(health["interval"]) in ((10,) if watching else (2, 3)), "it bounds how soon a task is healthy"
 
 
 def test_an_update_may_take_as_long_as_its_slowest_legitimate_end(recording: Recording) -> None:

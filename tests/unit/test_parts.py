@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from settings import IMAGE_NAMES
 from tests.unit.recording import (
     DOCKER_CONFIG,
     DOCKER_SECRET,
@@ -195,7 +196,7 @@ def test_exports_say_where_everything_is(updated: Recording) -> None:
     exports = updated.exports
     assert exports["url"].startswith("https://")
     acme = set() if updated.stack == "local" else {"acme"}
-    assert set(exports["images"]) == {"postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend"} | acme
+    assert set(exports["images"]) == set(IMAGE_NAMES) - {"acme"} | acme
     edge = {"edge"} if updated.stack == "local" else set()
     assert set(exports["certificates"]) == {"ca", "postgres"} | edge, "others' end is known to the edge alone"
     assert exports["workloads"]["auth-server"]["metrics"] == {"port": 3001, "path": "/metrics"}

@@ -557,7 +557,13 @@ def test_who_may_connect_is_a_short_list_that_ends_in_no() -> None:
         if rule[-1] == "trust":
             assert rule[:3] == ["local", "all", "postgres"], "the container's own socket"
     by_user = {user: rule[1] for rule in rules if rule[0] == "hostssl" for user in rule[2].split(",")}
-    assert by_user == {"postgres": "all", "zero": "grocery", "api_a": "grocery", "api_b": "grocery"}
+    assert by_user == {
+        "postgres": "all",
+        "zero": "grocery",
+        "api_a": "grocery",
+        "api_b": "grocery",
+        "monitor": "grocery",
+    }
 
 
 # --- together --------------------------------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ def test_subnets_stay_where_they_are() -> None:
         "app": "10.203.1.0/24",
         "data": "10.203.2.0/24",
         "egress": "10.203.3.0/24",
+        "monitoring": "10.203.4.0/24",
     }
     assert subnet("10.203.0.0/16", NetworkName.DATA).gateway == "10.203.2.1"
     assert subnet("10.203.0.0/16", NetworkName.DATA, encrypted=True).subnet == "10.203.130.0/24"

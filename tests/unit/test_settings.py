@@ -108,6 +108,22 @@ def test_what_the_stack_files_show_in_comments_is_true(stack: str) -> None:
         ({"zero_cache": {"start_period": "forever"}}, ["zero_cache.start_period", '"5m"']),
         ({"zero_cache": {"sync_workers": 6}}, ["zero_cache", "sync_workers is 6", "cvr_connections only 5"]),
         ({"target": {"host": "tcp://0.0.0.0:2375"}}, ["target.host", "ssh://user@host"]),
+        ({"monitoring": {"receivers": {"email": {"to": ["a@example.com"]}}}}, ["grocery:settings", "email is not"]),
+        (
+            {
+                "email": {"host": "smtp.example.com", "port": 2465, "security": "tls"},
+                "monitoring": {"receivers": {"email": {"to": ["a@example.com"]}}},
+            },
+            ["email.port 2465", "465 only", "starttls"],
+        ),
+        ({"monitoring": {"receivers": {"slack": {"channel": "alerts"}}}}, ["receivers.slack.channel", '"#alerts"']),
+        ({"monitoring": {"receivers": {"email": {"to": []}}}}, ["monitoring.receivers.email.to"]),
+        ({"monitoring": {"disk": "1MiB"}}, ["monitoring.disk", "at least 256MiB"]),
+        ({"monitoring": {"retention": "5m"}}, ["monitoring.retention", "at least 1h"]),
+        ({"monitoring": {"grafana": {"image": "grafana/grafana:11"}}}, ["monitoring.grafana.image", "moving tag"]),
+        ({"monitoring": {"images": {"nodeexporter": "x"}}}, ["monitoring.images.nodeexporter", "node_exporter?"]),
+        ({"monitoring": {"log_shipping": {"endpoint": "ftp://x"}}}, ["monitoring.log_shipping.endpoint", "https://"]),
+        ({"monitoring": {"runbooks_url": "http://x"}}, ["monitoring.runbooks_url", "https://"]),
         ({"target": {"nodes": 0}}, ["target.nodes"]),
         ({"network": {"pool": "8.8.0.0/16"}}, ["network.pool", "private"]),
         ({"network": {"pool": "10.0.0.0/8"}}, ["network.pool", "/16"]),
@@ -244,13 +260,36 @@ def test_reporting_errors_needs_to_be_told_where_to() -> None:
     assert required_secrets(load({"auth_server": {"error_reporting": True}})) == ("error-reporting-dsn",)
 
 
+def test_what_tells_people_of_alerts_needs_their_addresses() -> None:
+    every = {
+        "receivers": {"slack": {"channel": "#alerts"}, "pagerduty": {}},
+        "dead_man": True,
+        "log_shipping": {"endpoint": "https://logs.example.com", "authenticated": True},
+    }
+    assert required_secrets(load({"monitoring": every})) == (
+        "slack-url", "pagerduty-key", "dead-man-url", "otlp-headers",
+    )  # fmt: skip
+    assert required_secrets(load({"monitoring": {**every, "enabled": False}})) == (), "nobody there to tell"
+    unauthenticated = {"log_shipping": {"endpoint": "http://collector.internal:4318"}}
+    assert required_secrets(load({"monitoring": unauthenticated})) == ()
+
+
 def test_images_named_in_settings_need_no_build(tmp_path: Path) -> None:
     assert set(resolve_images(load(IMAGES), tmp_path).values()) == {IMAGE}
 
 
+def test_no_image_is_wanted_for_what_is_not_watched(tmp_path: Path) -> None:
+    application = ("postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend")
+    write_images(tmp_path / ".local" / "images.json", digest("a"), application)
+    assert set(resolve_images(load({"monitoring": {"enabled": False}}), tmp_path)) == set(application)
+
+
 def test_a_missing_image_is_named_with_the_command_that_builds_it(tmp_path: Path) -> None:
     write_images(tmp_path / ".local" / "images.json", digest("a"), ("postgres", "migrations", "zero-cache", "frontend"))
-    with pytest.raises(SettingsError, match=r"image auth-server, edge is not built: run ./grocery images build"):
+    with pytest.raises(
+        SettingsError,
+        match=r"image auth-server, edge, prometheus, .*synthetic-user is not built: run ./grocery images build",
+    ):
         resolve_images(Settings(), tmp_path)
 
 
