@@ -87,6 +87,8 @@ class Alertmanager(pulumi.ComponentResource):
                 f"--web.listen-address=:{names.ALERTMANAGER_PORT}",
                 f"--config.file={_CONFIG}",
                 "--storage.path=/alertmanager",
+                # Silences and what it has told whom are written that often, and at its end: a hard one loses the rest.
+                "--data.maintenance-interval=1m",
                 # There is one of it.
                 "--cluster.listen-address=",
                 "--log.format=json",

@@ -83,6 +83,9 @@ class Prometheus(pulumi.ComponentResource):
                 "--storage.tsdb.path=/prometheus",
                 f"--storage.tsdb.retention.time={config.retention}s",
                 f"--storage.tsdb.retention.size={disk.history}B",
+                # What fired before a restart fires on after it: otherwise whoever waits anew for longer than
+                # Alertmanager keeps what it is not told of (4 minutes) would be called over, and then told again.
+                f"--rules.alert.for-grace-period={scrape.INTERVAL_SECONDS}s",
                 "--log.format=json",
             ),
             env=memory_limit(size),
