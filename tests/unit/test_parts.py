@@ -32,6 +32,8 @@ from tests.unit.recording import (
         ("jwt_refresh", {"auth-server"}),
         ("zero_auth", {"auth-server", "zero-cache"}),
         ("zero_admin", {"zero-cache"}),
+        ("monitor", {"migrations", "postgres-exporter"}),
+        ("synthetic", {"auth-server", "synthetic-user"}),
     ],
 )
 def test_rotating_a_secret_reaches_exactly_its_users(local: Recording, key: str, restarted: set[str]) -> None:
@@ -46,11 +48,9 @@ def test_rotating_a_secret_reaches_exactly_its_users(local: Recording, key: str,
         for found, old in zip(by_name(rotated, SERVICE), by_name(local, SERVICE), strict=True)
         if found.inputs != old.inputs
     }
-    users = {
-        workload
-        for workload in ("postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend")
-        if any(name.startswith(f"local-{workload}") for name in changed)
-    }
+    # The longest name that fits: postgres-exporter's files are not postgres's.
+    workloads = sorted(local.exports["workloads"], key=len, reverse=True)
+    users = {next(workload for workload in workloads if name.startswith(f"local-{workload}")) for name in changed}
     assert users == restarted
 
 
