@@ -20,43 +20,14 @@ from rendering.monitoring.dashboards import boards
 from rendering.monitoring.dashboards.boards import Board, Panel, Query, Row
 from rendering.monitoring.dashboards.limits import limits
 from rendering.monitoring.figures import FIGURES, Figure, Limits, format_value
-from rendering.monitoring.watched import Endpoint, Indicator, Scope, Unit, Watched
+from rendering.monitoring.watched import Unit
 from tests.support import promql
 from tests.support.dashboards import faults
+from tests.unit.scope import SCOPE, watched
 
-MIB = 1 << 20
 CONFIG_LIMIT = 500 * 1000
 """Bytes of the largest config Docker takes."""
 
-
-def watched(name: str, *, replicas: int = 1, scraped: bool = True) -> Watched:
-    indicator = Indicator(title="Requests", expr=f'sum(rate(requests_total{{job="{name}"}}[5m]))', unit="reqps")
-    return Watched(
-        name=name,
-        replicas=replicas,
-        memory=64 * MIB,
-        cores=0.5,
-        endpoint=Endpoint(port=9000) if scraped else None,
-        unscraped="" if scraped else "it has no figures",
-        indicators=(indicator,),
-    )
-
-
-SCOPE = Scope(
-    stack="test",
-    domain="list.test",
-    origin="https://list.test",
-    watched=(watched("edge"), watched("auth-server", replicas=2), watched("postgres", scraped=False)),
-    api_pool=10,
-    postgres_connections=100,
-    postgres_disk=10 << 30,
-    wal_keep=2 << 30,
-    certificate_kind="stack",
-    synthetic=True,
-    acme=False,
-    grafana=True,
-    runbooks="docs/runbooks",
-)
 OVERVIEW, DATABASE = "grocery-overview.json", "grocery-database.json"
 
 

@@ -278,8 +278,8 @@ def _zero() -> Row:
             Panel(
                 key="serving",
                 title="Time to serve a change",
-                description="Nineteen of twenty changes took no longer: from the commit in PostgreSQL to the browser; of "
-                "that, bringing the queries of a browser up to date, and sending what changed.",
+                description="Nineteen of twenty changes took no longer: from the commit in PostgreSQL to the browser; "
+                "of that, bringing the queries of a browser up to date, and sending what changed.",
                 unit="s",
                 queries=(
                     Query(expr=_p95("zero_sync_e2e_serving_lag_seconds"), legend="commit to browser"),
