@@ -29,6 +29,15 @@ export function normaliseEmail(address: string): string | undefined {
   return email.length <= limits.email && emailShape.test(email) ? email : undefined;
 }
 
+/** Whom monitoring logs in as. The server keeps the account; nobody can make it, and no mail reaches it. */
+export const SYNTHETIC_EMAIL = "synthetic@grocery.invalid";
+
+/** `normaliseEmail` for addresses of people: none is under the name that stands for no place at all (RFC 2606). */
+export function reachableEmail(address: string): string | undefined {
+  const email = normaliseEmail(address);
+  return email === undefined || /[@.]invalid$/.test(email) ? undefined : email;
+}
+
 /** Under what a list remembers an item of this name. */
 export function rememberedKey(name: string): string {
   return name.trim().toLowerCase().slice(0, limits.itemName);

@@ -1,49 +1,27 @@
-import { createServer, type Server } from "node:http";
-import { ConfigError, loadConfig, type Config } from "./config.ts";
+import { errorText, logger } from "../../common/log.ts";
+import { processFamilies } from "../../common/process.ts";
+import { listen, metricsListener, start } from "../../common/serve.ts";
+import { loadConfig } from "./config.ts";
 import { DockerApi } from "./docker/api.ts";
 import { DockerWatch } from "./docker/watch.ts";
-import { CONTENT_TYPE, render } from "./exposition.ts";
-import { log } from "./log.ts";
 import { receive } from "./otlp/sink.ts";
 import { OtlpStore } from "./otlp/store.ts";
-import { processFamilies } from "./process.ts";
 
 // Nobody but it pushes, and it does not say who it is.
 const PUSHES = "zero-cache";
 
-function configOrExit(): Config {
-  try {
-    return loadConfig(process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    log("fatal", error.message);
-    process.exit(2);
-  }
-}
+const log = logger("collector");
 
-const config = configOrExit();
-const api = new DockerApi(config.dockerUrl, config.stack);
-const docker = new DockerWatch(api, (message, error) => log(error === undefined ? "info" : "warn", message, error));
-const store = new OtlpStore();
-
-const figures = createServer((request, response) => {
-  const path = (request.url ?? "").replace(/\?.*/, "");
-  if (path === "/health") return void response.end("ok\n");
-  if (path !== "/metrics") return void response.writeHead(404).end();
-  docker.families().then(
-    (families) =>
-      response.setHeader("content-type", CONTENT_TYPE).end(render([...families, ...store.families(), ...processFamilies()])),
-    (error: unknown) => {
-      log("error", "figures could not be told", error);
-      response.writeHead(500).end();
-    },
-  );
+await start(log, async () => {
+  const config = loadConfig(process.env, process.env["SECRETS_DIRECTORY"]);
+  const docker = new DockerWatch(new DockerApi(config.dockerUrl, config.stack), log);
+  const store = new OtlpStore();
+  const families = async () => [...(await docker.families()), ...store.families(), ...processFamilies()];
+  await listen(metricsListener(families, log), config.metricsPort);
+  await listen((request, response) => {
+    receive(store, PUSHES, request, response).catch((error: unknown) =>
+      log("warn", "a push could not be answered", { error: errorText(error) }),
+    );
+  }, config.otlpPort);
+  log("info", "figures can be read", { port: config.metricsPort, otlpPort: config.otlpPort });
 });
-const sink = createServer((request, response) => void receive(store, PUSHES, request, response));
-
-const listen = (server: Server, port: number) =>
-  new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "0.0.0.0", resolve));
-await Promise.all([listen(figures, config.metricsPort), listen(sink, config.otlpPort)]);
-log("info", `figures on port ${config.metricsPort}, OTLP on port ${config.otlpPort}`);
-
-for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));

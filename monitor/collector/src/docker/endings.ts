@@ -1,4 +1,4 @@
-import type { Family } from "../exposition.ts";
+import type { Family } from "../../../common/exposition.ts";
 import type { Task } from "./api.ts";
 import { workloadOf } from "./figures.ts";
 

@@ -1,5 +1,5 @@
 /** What the engine says, as series: decisions only, nothing is asked here. */
-import type { Family, Labels } from "../exposition.ts";
+import type { Family, Labels } from "../../../common/exposition.ts";
 import type { Container, Inspected, Service, Stats, Task } from "./api.ts";
 
 export const WORKLOAD = "grocery.workload";

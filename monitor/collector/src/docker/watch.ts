@@ -1,4 +1,5 @@
-import { single, type Family } from "../exposition.ts";
+import { single, type Family } from "../../../common/exposition.ts";
+import { errorText, type Log } from "../../../common/log.ts";
 import { Refused, type DockerApi, type Inspected, type Task } from "./api.ts";
 import { Endings } from "./endings.ts";
 import { containerFamilies, taskFamilies, WORKLOAD, workloadOf, type Observation, type Reading } from "./figures.ts";
@@ -26,7 +27,7 @@ async function some<In, Out>(all: readonly In[], work: (one: In) => Promise<Out 
 /** Reads the engine when somebody asks for figures. Without an answer of the engine there are fewer figures, no error. */
 export class DockerWatch {
   readonly #api: DockerApi;
-  readonly #log: (message: string, error: unknown) => void;
+  readonly #log: Log;
   readonly #endings = new Endings();
   #started = new Map<string, Inspected>();
   /** Ended tasks of which nobody has said yet what ended them. */
@@ -34,7 +35,7 @@ export class DockerWatch {
   #last: { readonly at: number; readonly families: Promise<Family[]> } | undefined;
   #down = false;
 
-  constructor(api: DockerApi, log: (message: string, error: unknown) => void) {
+  constructor(api: DockerApi, log: Log) {
     this.#api = api;
     this.#log = log;
   }
@@ -52,10 +53,10 @@ export class DockerWatch {
       const observation = await this.#observe(AbortSignal.timeout(BUDGET_MS));
       observed = [...containerFamilies(observation), ...taskFamilies(observation)];
       up = 1;
-      if (this.#down) this.#log("the engine answers again", undefined);
+      if (this.#down) this.#log("info", "the engine answers again");
       this.#down = false;
     } catch (error) {
-      if (!this.#down) this.#log("the engine does not answer", error);
+      if (!this.#down) this.#log("warn", "the engine does not answer", { error: errorText(error) });
       this.#down = true;
     }
     return [

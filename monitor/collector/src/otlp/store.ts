@@ -1,4 +1,4 @@
-import { labelText, single, type Family, type Labels, type Sample } from "../exposition.ts";
+import { labelText, single, type Family, type Labels, type Sample } from "../../../common/exposition.ts";
 import { BOUNDS, FixedBuckets } from "./exponential.ts";
 import { attributeText, CUMULATIVE, type Attribute, type ExponentialPoint, type HistogramPoint, type Metric, type MetricsMessage, type NumberPoint } from "./message.ts";
 import { baseUnit, labelName, metricName } from "./names.ts";
@@ -12,6 +12,8 @@ const NO_VALUE = 1;
 type Histogram = { readonly bounds: readonly number[]; readonly counts: readonly number[]; readonly sum: number };
 type Series = { readonly labels: Labels; value: number | Histogram | FixedBuckets; at: number };
 type Stored = { readonly type: Family["type"]; readonly help: string; readonly series: Map<string, Series> };
+// Of these there is no end of values: points that only they tell apart are added up.
+const LEFT_OUT: ReadonlySet<string> = new Set(["clientGroupID"]);
 type DropReason = "temporality" | "too_many" | "kind";
 
 /** What tells one process of a sender from its others. */
@@ -130,20 +132,26 @@ export class OtlpStore {
       stored = { type, help: description || name, series: new Map() };
       this.#families.set(full, stored);
     }
+    const seen = new Set<string>();
     for (const point of points) {
-      const own = (point.attributes ?? []).map((attribute) => [labelName(attribute.key), attributeText(attribute)]);
+      const own = (point.attributes ?? [])
+        .filter(({ key }) => !LEFT_OUT.has(key))
+        .map((attribute) => [labelName(attribute.key), attributeText(attribute)]);
       const labels: Labels = { ...Object.fromEntries(own), ...common };
       const key = labelText(labels);
       const before = stored.series.get(key);
       if (((point.flags ?? 0) & NO_VALUE) !== 0) {
         if (stored.series.delete(key)) this.#size -= 1;
       } else if (before) {
-        before.value = valueOf(point, before.value);
+        const value = valueOf(point, before.value);
+        before.value =
+          seen.has(key) && typeof value === "number" && typeof before.value === "number" ? before.value + value : value;
         before.at = now;
       } else if (this.#size < MOST_SERIES) {
         stored.series.set(key, { labels, value: valueOf(point, undefined), at: now });
         this.#size += 1;
       } else this.#drop("too_many", 1);
+      seen.add(key);
     }
   }
 
