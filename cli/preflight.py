@@ -17,6 +17,7 @@ from cli.errors import ConfigError, MachineError
 if TYPE_CHECKING:
     from cli.stack import Stack
     from settings import Settings
+    from settings.monitoring import Monitoring
 
 GIB = 1 << 30
 FREE_SPACE_TO_RUN = 1 * GIB
@@ -79,6 +80,7 @@ def check_images(settings: Settings, api: Api) -> None:
         "zero_cache.image": settings.zero_cache.image,
         "edge.image": settings.edge.image,
         "frontend.image": settings.frontend.image,
+        **_monitoring_images(settings.monitoring),
     }
     for key, reference in named.items():
         if reference and not engine_host.image_exists(api, reference):
@@ -88,6 +90,13 @@ def check_images(settings: Settings, api: Api) -> None:
                 expected="an image the engine has, or can get from the registry its name says",
                 next=f"docker pull {reference}   shows the registry's answer; without {key} the project's own is used",
             )
+
+
+def _monitoring_images(monitoring: Monitoring) -> dict[str, str | None]:
+    if not monitoring.enabled:
+        return {}
+    named = {f"monitoring.images.{name}": reference for name, reference in monitoring.images}
+    return named | ({"monitoring.grafana.image": monitoring.grafana.image} if monitoring.grafana else {})
 
 
 def check_ports(stack: Stack, api: Api) -> None:
