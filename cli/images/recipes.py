@@ -113,6 +113,7 @@ RECIPES: tuple[Recipe, ...] = (
         paths=("monitor", "app/schema/package.json", "app/schema/src"),
     ),
     Recipe(name="collector", parents={"NODE": "node", "MONITOR": "monitor"}, stands_on="node", shipped=True),
+    Recipe(name="synthetic-user", parents={"NODE": "node", "MONITOR": "monitor"}, stands_on="node", shipped=True),
 )
 SHIPPED: tuple[str, ...] = tuple(recipe.name for recipe in RECIPES if recipe.shipped)
 BY_NAME: Mapping[str, Recipe] = {recipe.name: recipe for recipe in RECIPES}
