@@ -29,8 +29,8 @@ def files(scope: Scope) -> dict[str, str]:
     """Path in the container -> text, dashboards included."""
     return {
         f"{_FOLDER}/grafana.ini": _ini(),
-        f"{_FOLDER}/provisioning/datasources/grocery.yaml": render_yaml(_sources()),
-        f"{_FOLDER}/provisioning/dashboards/grocery.yaml": render_yaml(_provider()),
+        f"{_FOLDER}/provisioning/datasources/sources.yaml": render_yaml(_sources()),
+        f"{_FOLDER}/provisioning/dashboards/dashboards.yaml": render_yaml(_provider()),
         **{f"{_DASHBOARDS}/{name}": text for name, text in dashboards.render(scope).items()},
     }
 

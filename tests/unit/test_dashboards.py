@@ -301,8 +301,8 @@ def test_grafana_asks_nobody_outside_for_anything(files: dict[str, str]) -> None
 
 def test_what_is_provisioned_fits_together(files: dict[str, str], panels: list[dict[str, Any]]) -> None:
     yaml = YAML(typ="safe")
-    sources = yaml.load(files["/etc/grafana/provisioning/datasources/grocery.yaml"])["datasources"]
-    provider = yaml.load(files["/etc/grafana/provisioning/dashboards/grocery.yaml"])["providers"][0]
+    sources = yaml.load(files["/etc/grafana/provisioning/datasources/sources.yaml"])["datasources"]
+    provider = yaml.load(files["/etc/grafana/provisioning/dashboards/dashboards.yaml"])["providers"][0]
     settings = configparser.ConfigParser(interpolation=None)
     settings.read_string(files["/etc/grafana/grafana.ini"])
 
@@ -316,6 +316,8 @@ def test_what_is_provisioned_fits_together(files: dict[str, str], panels: list[d
     assert {path for path in files if path.startswith(f"{folder}/")} == {
         f"{folder}/{name}" for name in dashboards.render(SCOPE)
     }
+    names = [path.rpartition("/")[2] for path in files]
+    assert len(set(names)) == len(names), "a config of Docker is called after its file"
     # Grafana fills in variables in these files, not in dashboards.
     assert not [path for path, text in files.items() if "/provisioning/" in path and "$" in text]
 
