@@ -14,6 +14,7 @@ from typing import Any
 from docker import APIClient
 from docker.errors import APIError, DockerException
 
+from cli import over_ssh
 from cli.errors import MachineError
 
 Api = Any
@@ -38,8 +39,10 @@ def is_this_machine(host: str) -> bool:
 def try_connect(host: str, *, timeout: int = 60) -> Api | None:
     """A client of the engine, or None when nothing answers there."""
     try:
+        if host.startswith("ssh://"):
+            return over_ssh.client(host, timeout=timeout)
         # "auto" asks the engine for its version, so a client that exists is one that was answered.
-        return APIClient(base_url=host, version="auto", timeout=timeout, use_ssh_client=host.startswith("ssh://"))
+        return APIClient(base_url=host, version="auto", timeout=timeout)
     except (DockerException, OSError):
         return None
 

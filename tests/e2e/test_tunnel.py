@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import secrets
 import socket
+import stat
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -24,6 +27,22 @@ busybox nc -ll -p 9001 -e cat &
 exec busybox httpd -f -p 9000 -h /tmp/www
 """
 """Port 9000 serves the page, port 9001 says back what it hears."""
+
+SSH = """#!{python}
+# Stands for ssh: whatever is asked of it, it is the other end of the engine's socket.
+import os, socket, threading
+far = socket.socket(socket.AF_UNIX)
+far.connect("{path}")
+def back():
+    while got := far.recv(65536):
+        while got:
+            got = got[os.write(1, got):]
+    os._exit(0)
+threading.Thread(target=back).start()
+while said := os.read(0, 65536):
+    far.sendall(said)
+far.shutdown(socket.SHUT_WR)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +66,26 @@ def processes(api: Api, container: str) -> list[str]:
     return [row[command] for row in found["Processes"] if row[command].startswith("busybox")]
 
 
-@pytest.fixture
-def engine(docker_host: str) -> Iterator[Api]:
-    with engine_host.connect(docker_host) as api:
+@pytest.fixture(params=["unix", "ssh"])
+def engine(
+    request: pytest.FixtureRequest, docker_host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Api]:
+    """The engine over its socket, and over what stands for SSH."""
+    address = docker_host
+    if request.param == "ssh":
+        program = tmp_path / "ssh"
+        program.write_text(SSH.format(python=sys.executable, path=engine_host.socket_path(docker_host)))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        address = "ssh://deploy@somewhere"
+    with engine_host.connect(address) as api:
         yield api
 
 
 def test_many_connections_at_once_each_get_the_whole_answer(engine: Api, server: str) -> None:
-    with tunnel(engine, STACK, "server", 9000) as port, ThreadPoolExecutor(12) as pool:
+    with tunnel(engine, STACK, "server", 9000) as port, ThreadPoolExecutor(8) as pool:
         address = f"http://127.0.0.1:{port}/page"
-        answers = list(pool.map(lambda _: httpx.get(address, trust_env=False).text, range(24)))
+        answers = list(pool.map(lambda _: httpx.get(address, timeout=60, trust_env=False).text, range(16)))
     assert {answer == PAGE for answer in answers} == {True}
 
 
