@@ -253,6 +253,9 @@ class Workload:
         paths = Counter(mount.path for mount in mounts)
         if doubled := sorted(path for path, count in paths.items() if count > 1):
             raise ValueError(f"{self.name}: {', '.join(doubled)} is mounted twice")
+        called = Counter(_config_key(config) for config in self.configs)
+        if doubled := sorted(key for key, count in called.items() if count > 1):
+            raise ValueError(f"{self.name}: two configs would be called {', '.join(doubled)}, after the files they are")
 
 
 def watched(workload: Workload) -> Watched:
@@ -270,6 +273,7 @@ def watched_as(name: str, size: Size, metrics: Metrics | NoMetrics) -> Watched:
         endpoint=Endpoint(port=metrics.port, path=metrics.path) if isinstance(metrics, Metrics) else None,
         unscraped=metrics.because if isinstance(metrics, NoMetrics) else "",
         indicators=metrics.indicators,
+        overlapping=size.start_first,
     )
 
 
@@ -464,9 +468,13 @@ def _secret(
     )
 
 
+def _config_key(config: ConfigFile) -> str:
+    return _key(config.path.rpartition("/")[2])
+
+
 def _config(name: str, config: ConfigFile, parent: pulumi.Resource) -> docker.ServiceTaskSpecContainerSpecConfigArgs:
     resource = docker.ServiceConfig(
-        f"{name}-{_key(config.path.rpartition('/')[2])}",
+        f"{name}-{_config_key(config)}",
         data=pulumi.Output.from_input(config.content).apply(standard_base64),
         opts=pulumi.ResourceOptions(parent=parent),
     )

@@ -123,6 +123,7 @@ def test_an_exception_without_a_reason_is_refused(exception: Any, because: str) 
         ({"engine": SOCKET, "networks": (MONITORING,), "root": Writable(because="it writes there")}, "nothing else"),
         ({"scratch": (Tmpfs(path="/tmp", size=1),)}, "mounted twice"),
         ({"configs": (ConfigFile(path="/a", content="1"), ConfigFile(path="/a", content="2"))}, "mounted twice"),
+        ({"configs": (ConfigFile(path="/a/c", content="1"), ConfigFile(path="/b/c", content="2"))}, "be called c"),
     ],
 )
 def test_a_combination_that_cannot_be_safe_is_refused(changes: dict[str, Any], said: str) -> None:
