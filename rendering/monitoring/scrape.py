@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rendering import render_yaml
 from rendering.monitoring.blackbox import PROBES, Probe
-from rendering.monitoring.watched import Endpoint, Scope
+from rendering.monitoring.watched import Endpoint, Scope, Watched
 
 INTERVAL_SECONDS = 15
 RULES_FOLDER = "/etc/prometheus/rules"
@@ -28,18 +28,23 @@ def render(scope: Scope) -> str:
                 "alertmanagers": [{"dns_sd_configs": [_every_task(*ALERTMANAGER)]}],
             },
             "scrape_configs": [
-                *(_job(watched.name, watched.endpoint) for watched in scope.watched if watched.endpoint),
+                *(_job(watched, watched.endpoint) for watched in scope.watched if watched.endpoint),
                 *(_probe_job(probe) for probe in PROBES),
             ],
         }
     )
 
 
-def _job(name: str, endpoint: Endpoint) -> dict[str, object]:
+def _job(watched: Watched, endpoint: Endpoint) -> dict[str, object]:
+    name = f"{watched.name}:{endpoint.port}"
+    # Of what there is one at a time, the next task's series go on where the last one's ended. Under its new address
+    # they would stand beside them for a while, and a figure be there twice.
+    alone = watched.replicas == 1 and not watched.overlapping
     return {
-        "job_name": name,
+        "job_name": watched.name,
         "metrics_path": endpoint.path,
-        "dns_sd_configs": [_every_task(name, endpoint.port)],
+        "dns_sd_configs": [_every_task(watched.name, endpoint.port)],
+        **({"relabel_configs": [{"target_label": "instance", "replacement": name}]} if alone else {}),
     }
 
 

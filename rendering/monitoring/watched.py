@@ -43,6 +43,8 @@ class Watched:
     unscraped: str = ""
     """Why there is no endpoint; "" when there is one."""
     indicators: tuple[Indicator, ...]
+    overlapping: bool = False
+    """During an update the new task runs beside the old one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,6 +101,8 @@ def test_every_endpoint_is_scraped_on_every_task(everything: Recording) -> None:
         assert (discovered["names"], discovered["type"], discovered["port"]) == ([name], "A", endpoint["port"]), (
             "the alias has an address for each task"
         )
+    assert "relabel_configs" not in jobs["auth-server"], "one of its tasks is not another"
+    assert jobs["collector"]["relabel_configs"] == [{"target_label": "instance", "replacement": "collector:9400"}]
 
 
 def test_whom_prometheus_asks_it_shares_a_network_with(everything: Recording) -> None:
