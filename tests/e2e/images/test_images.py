@@ -242,6 +242,7 @@ PASSWORDS = {
     "/run/secrets/api_a_password": "PasswordOfA1",
     "/run/secrets/api_b_password": "PasswordOfB2",
     "/run/secrets/zero_password": "PasswordOfZ3",
+    "/run/secrets/monitor_password": "PasswordOfM4",
 }
 FIRST = "CREATE TABLE public.thing (id int PRIMARY KEY);\n"
 
@@ -291,9 +292,18 @@ def test_roles_have_no_more_rights_than_they_need(database: Database, server: Co
     roles = sql(
         server,
         "SELECT rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles "
-        "WHERE rolname IN ('owner', 'api', 'api_a', 'api_b') ORDER BY 1",
+        "WHERE rolname IN ('owner', 'api', 'api_a', 'api_b', 'monitor') ORDER BY 1",
     )
-    assert roles.splitlines() == ["api,f,f,f,f,f", "api_a,t,f,f,f,f", "api_b,t,f,f,f,f", "owner,f,f,f,f,f"]
+    assert roles.splitlines() == [
+        "api,f,f,f,f,f",
+        "api_a,t,f,f,f,f",
+        "api_b,t,f,f,f,f",
+        "monitor,t,f,f,f,f",
+        "owner,f,f,f,f,f",
+    ]
+    assert sql(server, "SELECT pg_has_role('monitor', 'pg_monitor', 'usage')", "grocery") == "t"
+    assert sql(server, "SELECT has_table_privilege('monitor', 'public.thing', 'select')", "grocery") == "f"
+    assert sql(server, "SELECT has_schema_privilege('monitor', 'auth', 'usage')", "grocery") == "f"
     assert sql(server, "SELECT pg_has_role('api_a', 'api', 'usage'), pg_has_role('api_a', 'owner', 'member')") == "t,f"
     assert sql(server, "SELECT has_table_privilege('zero', 'public.thing', 'select')", "grocery") == "t"
     assert sql(server, "SELECT has_schema_privilege('api', 'ops', 'usage')", "grocery") == "f"
