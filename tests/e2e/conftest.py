@@ -16,6 +16,7 @@ from cli.engine_host import Api
 from tests.conftest import MakeCheckout
 from tests.e2e.browsing import Join, Person, Sharing, come, launch, share_a_list
 from tests.e2e.public_stack import door, public  # noqa: F401 - fixtures
+from tests.e2e.watched_stack import calm, troubled  # noqa: F401 - fixtures
 from tests.support.checkout import Checkout
 from tests.support.push import PushService
 
