@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import signal
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -202,7 +203,7 @@ def test_following_ends_with_the_stack(brief: Speakers) -> None:
 
 
 def test_a_real_request_is_found_by_the_id_that_its_answer_carries(running: Checkout) -> None:
-    with httpx.Client(verify=str(running.ca_file), trust_env=False) as client:
+    with httpx.Client(verify=ssl.create_default_context(cafile=str(running.ca_file)), trust_env=False) as client:
         request = client.get(f"{running.url}/api/config").headers["x-request-id"]
     until(lambda: running.run("logs", "--grep", request).out, "the request is logged")
     [line] = running.run("logs", "edge", "--since", "10m", "--grep", request).out.splitlines()
