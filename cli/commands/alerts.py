@@ -113,29 +113,29 @@ def unreachable(stack: Stack, workload: str, words: Unreachable) -> GroceryError
 
 
 def _show(found: Alerting, *, pending: bool) -> None:
-    for alert in found.firing:
-        colour = "red" if alert.severity == "critical" else "yellow"
-        _show_one(alert, f"[bold {colour}]{alert.severity:<8}[/]")
     others = [alert for alert in found.alerts if alert.severity in monitoring.SEVERITIES and not alert.counts]
-    if pending:
-        for alert in others:
-            _show_one(alert, f"[dim]{alert.muted or alert.state:<8}[/]")
-    elif others:
-        terminal.out.print(f"[dim]{len(others)} more would fire soon or are muted: --pending shows them[/]")
+    for alert in [*found.firing, *(others if pending else ())]:
+        for line in lines_of(alert, now=datetime.now(UTC)):
+            terminal.out.print(line, soft_wrap=True)
     for doubt in found.doubts:
         terminal.out.print(f"[bold yellow]![/] {escape(doubt)}", soft_wrap=True)
     if not found.firing and not found.doubts:
         terminal.out.print("[bold green]✓[/] nothing fires")
+    if others and not pending:
+        terminal.out.print(f"[dim]{len(others)} pending or muted: --pending shows them[/]")
 
 
-def _show_one(alert: Alert, heading: str) -> None:
-    since = terminal.span((datetime.now(UTC) - alert.since).total_seconds())
+def lines_of(alert: Alert, *, now: datetime) -> list[str]:
+    """An alert as rich markup, a line for what is to be done about it below."""
+    colour = "dim" if not alert.counts else "bold red" if alert.severity == "critical" else "bold yellow"
     where = f" ({alert.workload})" if alert.workload else ""
-    terminal.out.print(
-        f"{heading}  [bold]{escape(alert.name)}[/]{escape(where)} for {since}: {escape(alert.summary)}", soft_wrap=True
-    )
-    if alert.runbook:
-        terminal.out.print(f"          [dim]{escape(alert.runbook)}[/]", soft_wrap=True)
+    state = "" if alert.counts else f", {alert.muted or alert.state}"
+    since = terminal.span((now - alert.since).total_seconds())
+    heading = f"[{colour}]{alert.severity:<8}[/]  [bold]{escape(alert.name)}[/]{escape(where)}{state} for {since}"
+    return [
+        f"{heading}: {escape(alert.summary)}",
+        *([f"          [dim]{escape(alert.runbook)}[/]"] if alert.runbook else []),
+    ]
 
 
 # --- the test ------------------------------------------------------------------------------------------------------

@@ -98,8 +98,8 @@ def _watched(watch: Watch) -> str:
         return watch.trouble
     alerts = watch.alerting.alerts
     counts = {
-        "fire": len(watch.alerting.firing),
-        "may come": sum(alert.state == "pending" for alert in alerts),
+        "firing": len(watch.alerting.firing),
+        "pending": sum(alert.state == "pending" for alert in alerts),
         "muted": sum(bool(alert.muted) for alert in alerts),
     }
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)

@@ -189,14 +189,15 @@ def test_alerts_are_listed_the_worst_first_with_what_they_say(watched: Checkout)
 
 
 def test_list_is_what_alerts_alone_does(watched: Checkout) -> None:
-    headings = [
-        [line.split(" for ")[0] for line in watched.run("alerts", *more).out.splitlines()] for more in ((), ("list",))
-    ]
-    assert headings[0] == headings[1]
+    alone, named = (
+        [line.split(" for ")[0] for line in watched.run(*command).out.splitlines()]
+        for command in (("alerts",), ("alerts", "list"))
+    )
+    assert alone == named
 
 
 def test_what_may_fire_soon_is_shown_when_asked_for(watched: Checkout) -> None:
-    assert re.search(r"^pending +Coming ", watched.run("alerts", "--pending").out, re.MULTILINE)
+    assert re.search(r"^critical +Coming, pending for ", watched.run("alerts", "--pending").out, re.MULTILINE)
 
 
 def test_programs_get_everything_as_json(watched: Checkout) -> None:
@@ -213,7 +214,7 @@ def test_programs_get_everything_as_json(watched: Checkout) -> None:
 def test_a_silenced_alert_is_not_heard_but_can_be_seen(watched: Checkout, api: Api) -> None:
     with _silenced(api, watched, "Known"):
         assert "Slight" in watched.run("alerts").out
-        assert re.search(r"^silenced +Known ", watched.run("alerts", "--pending").out, re.MULTILINE)
+        assert re.search(r"^warning +Known, silenced for ", watched.run("alerts", "--pending").out, re.MULTILINE)
 
 
 def test_it_says_when_nobody_is_told(watched: Checkout, api: Api) -> None:

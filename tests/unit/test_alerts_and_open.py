@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from rich.text import Text
 
-from cli.commands.alerts import judge, reason
+from cli.commands.alerts import judge, lines_of, reason
 from cli.commands.open import Part, shown
+from cli.monitoring import Alert
 
 BEFORE = ({"slack": 4.0, "email": 2.0}, {"slack": 4.0, "email": 0.0})
 
@@ -77,3 +81,35 @@ def test_an_image_without_pages_is_opened_where_it_answers(part: Part, path: str
     assert f"http://127.0.0.1:4000{path}" in told(part, has_pages=False)
     assert "has no pages" in told(part, has_pages=False)
     assert path not in told(part, has_pages=True)
+
+
+def listed(**changes: Any) -> list[str]:  # noqa: ANN401 - fields of every type
+    """What is shown of an alert, some of it changed."""
+    found = Alert(
+        name="DiskFills",
+        severity="warning",
+        workload="postgres",
+        state="firing",
+        since=datetime(2026, 11, 25, 21, 0, tzinfo=UTC),
+        summary="[12] GiB are left",
+        runbook="docs/runbooks/disk-fills.md",
+        labels={},
+    )
+    now = datetime(2026, 11, 25, 22, 5, tzinfo=UTC)
+    return [Text.from_markup(line).plain for line in lines_of(dataclasses.replace(found, **changes), now=now)]
+
+
+def test_an_alert_is_shown_with_its_severity_age_words_and_runbook() -> None:
+    assert listed() == [
+        "warning   DiskFills (postgres) for 1h: [12] GiB are left",
+        "          docs/runbooks/disk-fills.md",
+    ]
+    assert listed(workload="", runbook="") == ["warning   DiskFills for 1h: [12] GiB are left"]
+
+
+def test_of_an_alert_that_nobody_hears_it_is_said_why() -> None:
+    assert listed(state="pending")[0].startswith("warning   DiskFills (postgres), pending for 1h: ")
+    assert listed(muted="silenced")[0].startswith("warning   DiskFills (postgres), silenced for 1h: ")
+    assert listed(severity="critical", muted="inhibited")[0].startswith(
+        "critical  DiskFills (postgres), inhibited for "
+    )
