@@ -27,6 +27,8 @@ SETTINGS: Mapping[str, Any] = {
         "rate_limit_requests": 1_000_000,
         "extra_env": {"PUSH_SETTLE_SECONDS": "1", "REGISTRATIONS_PER_ADDRESS": "1000000"},
     },
+    # Unlike the stacks of single tests, the shared one has all that a stack has.
+    "monitoring": {"enabled": True},
 }
 
 

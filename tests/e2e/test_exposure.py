@@ -110,6 +110,51 @@ def test_the_edge_itself_does_not_reach_the_database(running: Checkout, api: Api
     assert _answering(api, container, ["postgres"], [5432]) == set()
 
 
+# --- what a container may do, and who may ask the engine ---
+
+
+def test_containers_may_do_nothing_and_one_alone_has_the_engine_s_socket(running: Checkout) -> None:
+    bound = {}
+    for entry in inside.containers(running):
+        workload = inside.workload_of(entry)
+        host = entry["HostConfig"]
+        assert host["CapDrop"] == ["ALL"], workload
+        assert not host["CapAdd"], workload
+        assert not host["Privileged"], workload
+        assert host["ReadonlyRootfs"], workload
+        assert host["Memory"], f"{workload} has a limit"
+        assert host["NetworkMode"] != "host", workload
+        assert entry["Config"]["User"] == ("0:0" if workload == "docker-filter" else "10001:10001"), workload
+        binds = [(mount["Source"], mount["RW"]) for mount in entry["Mounts"] if mount["Type"] == "bind"]
+        if binds:
+            bound[workload] = binds
+    assert bound == {"docker-filter": [(_socket(running), False)]}
+
+
+def test_the_application_cannot_ask_the_filter_of_the_engine(running: Checkout, api: Api) -> None:
+    (address,) = _addresses(running, ("docker-filter",))["docker-filter"]
+    asked = f"wget -q -T 3 -O - http://{address}:2375/containers/json"
+    _, told, _ = execute(api, _container(running, "prometheus"), ["sh", "-c", asked])
+    assert '"Image"' in told, "who belongs to it does, so the address is right"
+    for workload in ("edge", "auth-server", "zero-cache", "frontend", "postgres", "synthetic-user"):
+        code, told, _ = execute(api, _container(running, workload), ["sh", "-c", asked])
+        assert (code != 0, told) == (True, ""), workload
+
+
+def test_the_login_for_figures_reads_no_row_of_anybody(running: Checkout) -> None:
+    found = inside.ask_database(
+        running,
+        "SELECT count(*) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p', 'v') "
+        "AND nspname NOT IN ('pg_catalog', 'information_schema') AND has_schema_privilege('monitor', n.oid, 'USAGE') "
+        "AND has_table_privilege('monitor', pg_class.oid, 'SELECT')",
+    )
+    assert found.strip() == "0"
+    rights = inside.ask_database(
+        running, "SELECT rolsuper, rolreplication, rolcreaterole FROM pg_roles WHERE rolname = 'monitor'"
+    )
+    assert rights.strip() == "f|f|f"
+
+
 # --- TLS at the edge ---
 
 
@@ -291,6 +336,14 @@ def _handshake(
         context.wrap_socket(plain, server_hostname=name) as secured,
     ):
         return secured.version()
+
+
+def _container(checkout: Checkout, workload: str) -> str:
+    return str(inside.containers(checkout, workload)[0]["Id"])
+
+
+def _socket(checkout: Checkout) -> str:
+    return checkout.host.removeprefix("unix://")
 
 
 def _foreign_ca() -> str:

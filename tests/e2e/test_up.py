@@ -12,7 +12,11 @@ from cli.engine_host import Api
 from tests.support.checkout import Checkout
 from tests.support.looking import services, until
 
-WORKLOADS = {"postgres", "migrations", "auth-server", "zero-cache", "edge", "edge-config", "frontend"}
+WORKLOADS = {
+    "postgres", "migrations", "auth-server", "zero-cache", "edge", "edge-config", "frontend",
+    "prometheus", "alertmanager", "node-exporter", "postgres-exporter", "nginx-exporter", "blackbox-exporter",
+    "docker-filter", "collector", "synthetic-user",
+}  # fmt: skip
 
 
 def test_up_from_nothing_ends_with_the_application_over_https(running: Checkout) -> None:
