@@ -84,8 +84,9 @@ def recordings(scope: Scope) -> tuple[Recording, ...]:
         Recording(
             record="grocery:container_memory:ratio",
             expr=(
-                "max by (workload) (container_memory_working_set_bytes"
-                " / on (workload, task) (container_memory_limit_bytes > 0))"
+                # While one collector takes over from another there are two series of each task for a moment.
+                "max by (workload) (max by (workload, task) (container_memory_working_set_bytes)"
+                " / max by (workload, task) (container_memory_limit_bytes > 0))"
             ),
         ),
     )
