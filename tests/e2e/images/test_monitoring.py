@@ -117,7 +117,7 @@ def test_a_postgres_exporter_is_well_and_says_so_while_the_database_is_not(lab: 
         "postgres-exporter",
         alias="postgres-exporter",
         env={
-            "DATA_SOURCE_URI": "nobody:5432/grocery",
+            "DATA_SOURCE_URI": "127.0.0.1:5432/grocery",
             "DATA_SOURCE_USER": "x",
             "DATA_SOURCE_PASS_FILE": "/run/secrets/p",
         },
