@@ -17,7 +17,15 @@ TIME_KEYS = ("time", "ts", "t", "timestamp")
 LEVEL_KEYS = ("level", "lvl", "severity")
 MESSAGE_KEYS = ("msg", "message")
 REQUEST_KEYS = ("requestId", "request_id", "reqId", "id")
-SAYS_NOTHING = frozenset({"pid", "hostname", "v", *TIME_KEYS, *LEVEL_KEYS, *MESSAGE_KEYS, *REQUEST_KEYS})
+PATH_KEYS = ("path", "route", "url")
+SAYS_NOTHING = frozenset(
+    {"pid", "hostname", "service", "version", "v", "source", "caller"}
+    | {*TIME_KEYS, *LEVEL_KEYS, *MESSAGE_KEYS, *REQUEST_KEYS}
+)
+"""Who wrote a line and where in its code, and what is shown in a place of its own."""
+OF_ANY_REQUEST = frozenset({"method", "status", "host", "bytes", "protocol", "tls", "rate", "connections", *PATH_KEYS})
+PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,42 +83,57 @@ def matching(lines: Iterable[Line], pattern: re.Pattern[str] | None) -> Iterator
 
 
 def readable(text: str) -> Readable:
-    """Of JSON what a person looks for, in its order; anything else as it is."""
-    fields = _fields(text)
+    """Of JSON and of `key=value` what a person looks for, in its order; anything else as it is. Always one line."""
+    fields = fields_of(text)
     if fields is None:
-        return Readable(message=text)
+        return Readable(message=_one_line(text))
     if "method" in fields and "status" in fields:
         return _request(fields)
-    rest = tuple((name, _words(value)) for name, value in fields.items() if name not in SAYS_NOTHING and value != "")
     return Readable(
         message=_words(_first(fields, MESSAGE_KEYS)),
         level=_level(_first(fields, LEVEL_KEYS)),
         request=_words(_first(fields, REQUEST_KEYS)),
-        rest=rest,
+        rest=_rest(fields, SAYS_NOTHING),
     )
+
+
+def fields_of(text: str) -> Mapping[str, Any] | None:
+    """What a line says by name, when it is a JSON object or begins as `time=... level=...`; None otherwise."""
+    if text.startswith("{"):
+        try:
+            found = json.loads(text)
+        except ValueError:
+            return None
+        return found if isinstance(found, dict) else None
+    if text.startswith(("time=", "ts=", "level=")):
+        return {name: _unquoted(value) for name, value in PAIR.findall(text)}
+    return None
 
 
 def _request(fields: Mapping[str, Any]) -> Readable:
     """A line about one answered request: what was asked, what was answered, how long it took, by whom."""
     status = fields["status"]
-    path = _words(fields.get("path", fields.get("url", "")))
-    wanted = ("seconds", "client", "upstream", "upstream_status", "rate", "connections")
+    failed = isinstance(status, int) and status >= SERVER_ERROR
     return Readable(
-        message=f"{_words(fields['method'])} {path} {_words(status)}",
-        level="error" if isinstance(status, int) and status >= SERVER_ERROR else "",
+        message=" ".join(_words(part) for part in (fields["method"], _first(fields, PATH_KEYS), status)),
+        level="error" if failed else "",
         request=_words(_first(fields, REQUEST_KEYS)),
-        rest=tuple((name, _words(fields[name])) for name in wanted if fields.get(name) not in (None, "", "PASSED")),
+        rest=_rest(fields, SAYS_NOTHING | OF_ANY_REQUEST),
     )
 
 
-def _fields(text: str) -> Mapping[str, Any] | None:
-    if not text.startswith("{"):
-        return None
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+def _rest(fields: Mapping[str, Any], left_out: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _words(value)) for name, value in fields.items() if name not in left_out and value != "")
+
+
+def _unquoted(text: str) -> str:
+    """Quoted as Go does, which is JSON but for a few escapes."""
+    if text.startswith('"'):
+        try:
+            return str(json.loads(text))
+        except ValueError:
+            return text[1:-1]
+    return text
 
 
 def _first(fields: Mapping[str, Any], names: Sequence[str]) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -123,8 +146,14 @@ def _level(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds
 
 def _words(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds
     """An error by what it says; a list or group as JSON."""
-    if isinstance(value, str):
-        return value
     if isinstance(value, dict) and isinstance(value.get("message"), str):
-        return str(value["message"])
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        value = value["message"]
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    """Without what would end the line or speak to the terminal: who writes into a log may be anybody."""
+    return CONTROL.sub(
+        lambda found: " ⏎ " if found[0] == "\n" else f"\\x{ord(found[0]):02x}", text.replace("\t", " ").strip()
+    )

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from json import loads as json_of
 from typing import Annotated, Literal
 
 import typer
@@ -19,6 +16,7 @@ from rich.markup import escape
 from cli import engine_host, monitoring, terminal
 from cli.engine_host import STACK_LABEL, WORKLOAD_LABEL, Api
 from cli.errors import ConfigError, ExitCode, GroceryError
+from cli.log_lines import fields_of
 from cli.monitoring import Alert, Alerting, Alertmanager
 from cli.options import AsJson, StackName
 from cli.stack import LOCAL_STACK, Stack, open_stack
@@ -205,24 +203,12 @@ def judge(receivers: list[str], *, before: Attempts, now: Attempts) -> dict[str,
 
 
 def reason(log: str, receiver: str) -> str:
-    """Why a notification failed, out of Alertmanager's log; the last word on it. Its lines are JSON or `key=value`."""
+    """Why a notification failed, out of Alertmanager's log; the last word on it."""
     for line in reversed(log.splitlines()):
-        fields = dict(PAIR.findall(line))
-        with contextlib.suppress(ValueError):
-            fields = json_of(line)
-        if isinstance(fields, dict) and fields.get("receiver") == receiver and fields.get("err"):
-            return unquoted(str(fields["err"]))
+        fields = fields_of(line) or {}
+        if fields.get("receiver") == receiver and fields.get("err"):
+            return str(fields["err"])
     return ""
-
-
-PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
-
-
-def unquoted(text: str) -> str:
-    if text.startswith('"'):
-        with contextlib.suppress(ValueError):
-            return str(json_of(text))
-    return text
 
 
 def _said(api: Api, stack: Stack, *, since: float) -> str:

@@ -73,12 +73,13 @@ def test_a_request_at_the_edge_reads_as_question_and_answer() -> None:
         {
             "time": "2026-11-25T22:00:00+00:00", "id": "5f3a", "client": "10.0.0.9", "method": "POST",
             "host": "localhost", "path": "/api/auth/login", "status": 200, "bytes": 31, "seconds": 0.25,
-            "upstream": "10.203.1.7:3001", "upstream_status": "200", "rate": "PASSED", "connections": "",
+            "upstream": "10.203.1.7:3001", "upstream_status": "200", "protocol": "HTTP/2.0", "tls": "TLSv1.3",
+            "rate": "PASSED", "connections": "",
         }
     )  # fmt: skip
     assert printed(line(text, service="edge")) == (
         "2026-11-25T22:00:00.000 edge        POST /api/auth/login 200 id=5f3a"
-        " seconds=0.25 client=10.0.0.9 upstream=10.203.1.7:3001 upstream_status=200"
+        " client=10.0.0.9 seconds=0.25 upstream=10.203.1.7:3001 upstream_status=200"
     )
 
 
@@ -94,14 +95,36 @@ def test_a_request_that_the_server_failed_is_an_error() -> None:
          "it failed", "5f3a"),
         ('{"level":"INFO","worker":"syncer","message":"ready"}', "info", "ready", ""),
         ('{"caller":"main.go:1","level":"warn","msg":"slow","ts":"2026-11-25T22:00:00Z"}', "warn", "slow", ""),
+        ('time=2026-11-25T22:00:00Z level=INFO source=x.go:1 msg="it \\"runs\\"" port=9100', "info", 'it "runs"', ""),
         ('{"msg":"no level"}', "", "no level", ""),
         ('{"level":"info","msg":{"nested":true}}', "info", '{"nested":true}', ""),
     ],
-    ids=["auth-server", "zero-cache", "prometheus", "no level", "no words"],
+    ids=["auth-server", "zero-cache", "prometheus", "exporter", "no level", "no words"],
 )  # fmt: skip
 def test_json_reads_as_level_message_and_request(text: str, level: str, message: str, request_id: str) -> None:
     found = readable(text)
     assert (found.level, found.message, found.request) == (level, message, request_id)
+
+
+def test_a_request_in_the_api_reads_like_one_at_the_edge() -> None:
+    text = (
+        '{"level":"info","time":"x","service":"auth-server","requestId":"5f3a","method":"POST",'
+        '"route":"/api/auth/login","status":401,"milliseconds":522,"msg":"request"}'
+    )
+    assert printed(line(text)).endswith(" auth-server POST /api/auth/login 401 id=5f3a milliseconds=522")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("one\ttwo\x1b[2J", "one two\\x1b[2J"),
+        (json.dumps({"msg": "first\nsecond\r\x1b]0;title\x07"}), "first ⏎ second\\x0d\\x1b]0;title\\x07"),
+        (json.dumps({"msg": "x\u009b2J"}), "x\\x9b2J"),
+    ],
+    ids=["text", "json", "one byte"],
+)
+def test_nothing_in_a_line_speaks_to_the_terminal(text: str, read: str) -> None:
+    assert readable(text).message == read
 
 
 def test_what_else_json_says_is_kept_and_its_time_is_not_said_twice() -> None:
