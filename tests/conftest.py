@@ -17,9 +17,19 @@ from cli import building
 from tests.support.checkout import ROOT, Checkout, copy_of_the_tree, free_port, tracked_files
 from tests.support.node import npm
 from tests.support.private_engine import PrivateEngine, make_folder
+from tests.support.workers import WORKERS, Workers, built_once
 
 REUSED = "GROCERY_TEST_DOCKER_HOST"
 """Names an engine that already runs, so that a developer need not build every image again for each session."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return 0 if os.environ.get(REUSED) else WORKERS
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Workers())
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +62,11 @@ def docker_host(request: pytest.FixtureRequest) -> str:
 def built(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the tree in which every image was built, into the tests' engine, by the code `./grocery up` uses."""
     root = copy_of_the_tree(tmp_path_factory.mktemp("built"))
-    building.build(root, docker_host)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = tmp_path_factory.getbasetemp().parent
+        built_once(common, root, docker_host, lambda: building.build(root, docker_host))
+    else:
+        building.build(root, docker_host)
     return root
 
 
@@ -88,7 +102,8 @@ MakeCheckout = Callable[..., Checkout]
 def make_checkout(built: Path, docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeCheckout]:
     """Makes stacks that can stand side by side: make_checkout(**settings), each with its own tree, ports and addresses.
 
-    Images are there already. Nothing watches a stack unless a test says so: most ask about something else. Whatever a stack leaves is removed at the end of the session.
+    Images are there already. Nothing watches a stack unless a test says so: most ask about something else. Whatever a
+    stack leaves is removed at the end of the session, if the engine is not.
     """
     # On an engine that is shared, another session's stacks and addresses must not be in the way.
     session = secrets.token_hex(2) if os.environ.get(REUSED) else ""
@@ -109,7 +124,8 @@ def make_checkout(built: Path, docker_host: str, tmp_path_factory: pytest.TempPa
             checkout = Checkout(
                 root, stack=stack or f"test-{session}{number}", host=docker_host, settings=defaults | settings
             )
-            cleanup.callback(checkout.remove)
+            if session:
+                cleanup.callback(checkout.remove)
             return checkout
 
         yield make

@@ -41,7 +41,10 @@ def test(
         (debian.TEST_PROGRAMS[chosen] for chosen in tiers), why="the tests", yes=yes or bool(os.environ.get("CI"))
     )
     folders = [folder for chosen in tiers for folder in FOLDERS[chosen] if (ROOT / folder).is_dir()]
-    selection = [] if full else ["-m", "not full"]
+    selection = ["--durations", "25", *([] if full else ["-m", "not full"])]
+    if Tier.E2E in tiers:
+        # Two at a time, each with an engine of its own: those tests wait most of the time.
+        selection += ["-n", "auto"]
     if keyword:
         selection += ["-k", keyword]
     os.chdir(ROOT)

@@ -34,6 +34,8 @@ CLONE_NEWNET = 0x40000000
 ADDRESSES = ipaddress.IPv4Network("198.18.0.0/15")
 # The last of them are for tests that need clients of many addresses.
 CLIENTS = ipaddress.IPv4Network("198.19.255.0/24")
+# Another session may be at it as well.
+IPTABLES = ("iptables", "--wait")
 START_SECONDS = 60
 STOP_SECONDS = 60
 
@@ -154,7 +156,7 @@ class PrivateEngine:
         self._end(signal.SIGTERM)
         self._kill_leftovers()
         for rule in self._rules():
-            subprocess.run(["iptables", *_with(rule, "-D")], capture_output=True, check=False)
+            subprocess.run([*IPTABLES, *_with(rule, "-D")], capture_output=True, check=False)
         subprocess.run(["ip", "netns", "delete", self.name], capture_output=True, check=False)
         subprocess.run(["ip", "link", "delete", self.cable], capture_output=True, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -173,7 +175,7 @@ class PrivateEngine:
             [*inside, "addr", "add", f"{self.address}/30", "dev", "uplink"],
             [*inside, "link", "set", "uplink", "up"],
             [*inside, "route", "add", "default", "via", self.gateway],
-            *(["iptables", *_with(rule, "-I")] for rule in self._rules()),
+            *([*IPTABLES, *_with(rule, "-I")] for rule in self._rules()),
         ):
             _run(command)
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")

@@ -154,6 +154,7 @@ def test_what_installs_the_application_is_typed_and_asked_again(door: Door, path
         ("", None, SCRIPT.encode()),
         ("identity", None, SCRIPT.encode()),
     ],
+    ids=["br", "gzip", "nothing", "identity"],
 )
 def test_an_asset_is_sent_as_it_was_compressed_with_its_image(
     door: Door, accepted: str, encoding: str | None, content: bytes
