@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +15,12 @@ from cli.errors import MachineError
 # Program -> the package that brings it.
 TEST_PROGRAMS: Mapping[str, Mapping[str, str]] = {
     # The application's own tests want a PostgreSQL; Node comes with the Python packages.
-    "unit": {"initdb": "postgresql", "openssl": "openssl"},
+    "unit": {
+        "initdb": "postgresql",
+        "openssl": "openssl",
+        "promtool": "prometheus",
+        "amtool": "prometheus-alertmanager",
+    },
     "engine": {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2"},
     "e2e": {
         "dockerd": "docker.io",
@@ -27,14 +33,23 @@ TEST_PROGRAMS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-
 CLUSTERS = Path("/etc/postgresql-common/createcluster.conf")
+UNITS = Path("/etc/systemd/system")
+SERVERS = ("prometheus", "prometheus-alertmanager")
+"""Packages that would start what the unit of their name says."""
 
 
-def _without_a_server(install: Callable[[], None]) -> None:
-    """Debian's package would start a database server of its own on this machine; only its programs are wanted."""
-    CLUSTERS.parent.mkdir(parents=True, exist_ok=True)
-    CLUSTERS.write_text("# Written by ./grocery test: no server is wanted.\ncreate_main_cluster = false\n")
+def _without_servers(packages: Iterable[str], install: Callable[[], None]) -> None:
+    """Some of Debian's packages would start servers of their own on this machine; only their programs are wanted."""
+    if "postgresql" in packages and not CLUSTERS.exists():
+        CLUSTERS.parent.mkdir(parents=True, exist_ok=True)
+        CLUSTERS.write_text("# Written by ./grocery test: no server is wanted.\ncreate_main_cluster = false\n")
+    for package in set(SERVERS).intersection(packages):
+        unit = UNITS / f"{package}.service"
+        if not os.path.lexists(unit):
+            UNITS.mkdir(parents=True, exist_ok=True)
+            # What `systemctl mask` does, which wants a running systemd; `systemctl unmask` takes it back.
+            unit.symlink_to("/dev/null")
     install()
 
 
@@ -51,8 +66,7 @@ def ensure(programs: Iterable[Mapping[str, str]], *, why: str, yes: bool) -> Non
     if not packages:
         return
     step = machine.install_step(packages, why=why)
-    if "postgresql" in packages and not CLUSTERS.exists():
-        step = dataclasses.replace(step, act=lambda: _without_a_server(step.act))
+    step = dataclasses.replace(step, act=functools.partial(_without_servers, packages, step.act))
     terminal.say(f"{why} needs Debian packages this machine lacks. This will {step.what}")
     try:
         terminal.confirm("Go on?", yes=yes, refusal=f"{why} needs packages that were not installed")

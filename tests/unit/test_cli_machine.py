@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cli import engine_host, machine, preflight
+from cli import debian, engine_host, machine, preflight
 from cli.engine_host import DEFAULT_HOST
 from cli.errors import ConfigError, MachineError
 from cli.stack import Stack, open_stack
@@ -179,3 +179,33 @@ def test_a_port_of_another_stack_is_refused_with_the_service(tmp_path: Path) -> 
 def test_the_port_of_the_stack_s_own_edge_is_not_in_the_way(tmp_path: Path, listening: int) -> None:
     engine = Engine(services=(service("local-edge", stack="local", port=listening),))
     preflight.check_ports(stack_on(tmp_path, listening), engine)
+
+
+def test_programs_come_without_the_servers_that_their_packages_would_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units, clusters = tmp_path / "units", tmp_path / "postgresql/createcluster.conf"
+    monkeypatch.setattr(debian, "UNITS", units)
+    monkeypatch.setattr(debian, "CLUSTERS", clusters)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(debian, "missing", lambda programs: sorted(set(programs.values())))
+    found: dict[str, str] = {}
+
+    def install() -> None:
+        found.update({unit.name: str(unit.readlink()) for unit in units.iterdir()})
+        found["clusters"] = clusters.read_text()
+
+    monkeypatch.setattr(machine, "install_step", lambda *_, **__: machine.Step(what="", commands=(), act=install))
+    debian.ensure([debian.TEST_PROGRAMS["unit"]], why="the tests", yes=True)
+    assert "create_main_cluster = false" in found.pop("clusters")
+    assert found == {"prometheus.service": "/dev/null", "prometheus-alertmanager.service": "/dev/null"}
+
+
+def test_a_server_that_somebody_runs_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debian, "UNITS", tmp_path)
+    own = tmp_path / "prometheus.service"
+    own.write_text("[Service]\n")
+    monkeypatch.setattr(debian, "missing", lambda _: ["prometheus"])
+    monkeypatch.setattr(machine, "install_step", lambda *_, **__: machine.Step(what="", commands=(), act=lambda: None))
+    debian.ensure([], why="the tests", yes=True)
+    assert own.read_text() == "[Service]\n"
