@@ -145,6 +145,9 @@ const environment = z.object({
 
   ERROR_REPORTING_DSN: dsn.optional(),
 
+  /** Of the account that monitoring logs in with; where it is given, the server keeps that account. */
+  SYNTHETIC_PASSWORD: z.string().min(16, "expected at least 16 characters").max(72).optional(),
+
   VAPID_PUBLIC_KEY: z.string().regex(/^[\w-]{87}$/, "expected the 87 characters of a P-256 point").optional(),
   VAPID_PRIVATE_KEY: z.string().regex(/^[\w-]{43}$/, "expected the 43 characters of a P-256 scalar").optional(),
   VAPID_SUBJECT: z.string().regex(/^(mailto:|https:)/, "expected a mailto: or https: address").optional(),
@@ -195,6 +198,7 @@ const secretNames = [
   "ZERO_AUTH_SECRET",
   "SMTP_PASSWORD",
   "ERROR_REPORTING_DSN",
+  "SYNTHETIC_PASSWORD",
   "VAPID_PRIVATE_KEY",
 ] as const;
 

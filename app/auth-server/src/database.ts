@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import type { FastifyBaseLogger } from "fastify";
-import { DatabaseError, Pool, type PoolClient, type QueryResultRow } from "pg";
+import { Client, DatabaseError, Pool, type PoolClient, type QueryResultRow } from "pg";
 import type { Config } from "./config.ts";
+import { sqlComment } from "./request-id.ts";
 
 const CONNECTION_CODES = new Set([
   "ECONNREFUSED",
@@ -49,6 +50,18 @@ function tlsOptions(config: Config): ConnectionOptions | false {
   };
 }
 
+/** A connection whose statements begin with `comment` while it is lent to somebody. */
+class CommentingClient extends Client {
+  comment = "";
+
+  // One signature for all of the library's.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  override query(statement: any, ...rest: any[]): any {
+    const text = typeof statement === "string" && this.comment !== "" ? this.comment + statement : statement;
+    return super.query(text, ...rest);
+  }
+}
+
 /** The connection pool, with what callers need to stay well-behaved while the database is away. */
 export class Database {
   readonly pool: Pool;
@@ -56,6 +69,7 @@ export class Database {
 
   constructor(config: Config, log: FastifyBaseLogger) {
     this.pool = new Pool({
+      Client: CommentingClient,
       host: config.DB_HOST,
       port: config.DB_PORT,
       database: config.DB_NAME,
@@ -92,11 +106,12 @@ export class Database {
   }
 
   async rows<Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return (await this.pool.query<Row>(sql, [...values])).rows;
+    return (await this.pool.query<Row>(sqlComment() + sql, [...values])).rows;
   }
 
   async transaction<Result>(work: (client: PoolClient) => Promise<Result>): Promise<Result> {
-    const client = await this.pool.connect();
+    const client: PoolClient & { comment?: string } = await this.pool.connect();
+    client.comment = sqlComment();
     let broken: Error | undefined;
     // A connection that breaks while it is lent out reports that here, besides to the query; unheard, it would end the
     // process.
@@ -116,6 +131,7 @@ export class Database {
       throw error;
     } finally {
       client.off("error", onError);
+      client.comment = "";
       client.release(broken);
     }
   }

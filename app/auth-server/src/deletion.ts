@@ -6,7 +6,7 @@ import type { User } from "./sessions.ts";
  * Removes an account and what is only its own. A list that others are members of passes to the one of them who has been
  * there longest; items stay where they are, without the name of who added them.
  */
-export async function deleteAccount(database: Database, user: User): Promise<void> {
+export async function deleteAccount(database: Database, user: Pick<User, "id" | "email">): Promise<void> {
   await database.transaction(async (client) => {
     // From here on nobody makes a list for this account, accepts an invitation to one of its lists, or leaves one.
     await client.query("SELECT 1 FROM public.profile WHERE id = $1 FOR UPDATE", [user.id]);

@@ -1,4 +1,5 @@
 import { ConfigError, loadConfig, type Config } from "./config.ts";
+import { currentRequestId } from "./request-id.ts";
 import { buildServer } from "./server.ts";
 
 declare const __VERSION__: string;
@@ -25,7 +26,7 @@ const { app, database, report, drain } = await buildServer(config);
 for (const level of ["error", "warn", "info", "debug"] as const)
   console[level] = (...parts: unknown[]) => {
     const err = parts.find((part) => part instanceof Error);
-    app.log[level]({ err }, parts.filter((part) => typeof part === "string").join(" "));
+    app.log[level]({ err, requestId: currentRequestId() }, parts.filter((part) => typeof part === "string").join(" "));
   };
 console.log = console.info;
 

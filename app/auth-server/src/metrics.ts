@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Database } from "./database.ts";
+import { SYNTHETIC_ID } from "./synthetic.ts";
 
 const ACTIVE_USERS_CACHE_MS = 30_000;
 
@@ -9,7 +10,8 @@ async function countActiveUsers(database: Database): Promise<number | undefined>
   try {
     const rows = await database.rows<{ count: number }>(
       `SELECT count(DISTINCT account_id)::int AS count FROM auth.session
-        WHERE revoked_at IS NULL AND last_used_at > now() - interval '15 minutes'`,
+        WHERE revoked_at IS NULL AND last_used_at > now() - interval '15 minutes' AND account_id <> $1`,
+      [SYNTHETIC_ID],
     );
     return rows[0]?.count;
   } catch {
@@ -108,11 +110,12 @@ export class Metrics {
     const activeUsers = cached(ACTIVE_USERS_CACHE_MS, () => countActiveUsers(database));
     new Gauge({
       name: "active_users",
-      help: "Accounts that used a session in the last 15 minutes, as the database knows: the same from every replica.",
+      help: "Accounts that used a session in the last 15 minutes, as the database knows: the same from every replica. Monitoring's own is not counted.",
       registers,
       async collect() {
         const count = await activeUsers();
-        this.reset();
+        // Unknown is not none.
+        this.remove();
         if (count !== undefined) this.set(count);
       },
     });

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import fastifyCookie from "@fastify/cookie";
 import Fastify, { LogController, type FastifyInstance } from "fastify";
 import type { FastifyLoggerOptions, PinoLoggerOptions } from "fastify/types/logger.js";
@@ -14,6 +13,7 @@ import { startPush } from "./push/sender.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { Refusal } from "./refusal.ts";
 import { Reporter } from "./reporting/reporter.ts";
+import { carryRequestId, requestIdOf } from "./request-id.ts";
 import { accountRoutes } from "./routes/account.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { configRoutes } from "./routes/config.ts";
@@ -23,11 +23,11 @@ import { operationRoutes } from "./routes/operations.ts";
 import { pushRoutes } from "./routes/push.ts";
 import { zeroRoutes } from "./routes/zero.ts";
 import { Sessions } from "./sessions.ts";
+import { SyntheticUser } from "./synthetic.ts";
 import { Throttle, Throttled } from "./throttle.ts";
 import { Tokens } from "./tokens.ts";
 import { Visitors } from "./visitors.ts";
 
-const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const SWEEP_INTERVAL_MS = 15 * 60_000;
 
 function asRefusal(error: unknown): Refusal {
@@ -80,10 +80,7 @@ export async function buildServer(config: Config): Promise<Server> {
     logger: loggerOptions(config),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
     trustProxy: config.TRUST_PROXY,
-    genReqId: (request) => {
-      const given = request.headers["x-request-id"];
-      return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
-    },
+    genReqId: (request) => requestIdOf(request.headers["x-request-id"]),
     bodyLimit: 64 * 1024,
     // Longer than a proxy keeps its idle connections, so that it is never the server that closes under a request.
     keepAliveTimeout: 75_000,
@@ -104,9 +101,11 @@ export async function buildServer(config: Config): Promise<Server> {
   const accounts = new Accounts({ config, database, mailTokens, outbox });
   const reporter =
     config.ERROR_REPORTING_DSN && new Reporter(config.ERROR_REPORTING_DSN, { config, metrics }, app.log);
+  const synthetic = config.SYNTHETIC_PASSWORD ? new SyntheticUser(config.SYNTHETIC_PASSWORD, { config, database }, app.log) : undefined;
   const rateLimit = new RateLimit(config.RATE_LIMIT_WINDOW_MS, config.RATE_LIMIT_MAX_REQUESTS);
   const state = { draining: false };
 
+  carryRequestId(app);
   app.addHook("onRequest", async (request, reply) => {
     void reply.header("x-request-id", request.id).header("cache-control", "no-store");
     if (state.draining) void reply.header("connection", "close");
@@ -147,6 +146,7 @@ export async function buildServer(config: Config): Promise<Server> {
 
   // Mail that an earlier process left.
   outbox?.wake();
+  synthetic?.start();
   const push = config.push && startPush(config.push, { database, metrics, log: app.log });
 
   const sweep = setInterval(() => {
@@ -159,6 +159,7 @@ export async function buildServer(config: Config): Promise<Server> {
     await outbox?.stop();
     await push?.stop();
     await reporter?.stop();
+    await synthetic?.stop();
     await database.close();
   });
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Pool, PoolClient } from "pg";
+import type { PoolClient } from "pg";
 import { addressKey } from "./addresses.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./database.ts";
@@ -81,16 +81,15 @@ export class Throttle {
     if (attempts > allowed) throw new Throttled(Math.max(1, left));
   }
 
-  async #count(name: string, windowSeconds: number, on: Pool | PoolClient = this.#database.pool): Promise<Counted> {
-    const { rows } = await on.query<Counted>(
-      `INSERT INTO auth.throttle AS t (key, attempts, window_start) VALUES ($1, 1, now())
+  async #count(name: string, windowSeconds: number, on?: PoolClient): Promise<Counted> {
+    const sql = `INSERT INTO auth.throttle AS t (key, attempts, window_start) VALUES ($1, 1, now())
        ON CONFLICT (key) DO UPDATE SET
          attempts = CASE WHEN t.window_start < now() - make_interval(secs => $2) THEN 1 ELSE t.attempts + 1 END,
          window_start = CASE WHEN t.window_start < now() - make_interval(secs => $2) THEN now() ELSE t.window_start END
        RETURNING attempts,
-         ceil(extract(epoch FROM t.window_start - now()) + $2)::int AS left`,
-      [name, windowSeconds],
-    );
+         ceil(extract(epoch FROM t.window_start - now()) + $2)::int AS left`;
+    const values = [name, windowSeconds];
+    const rows = on ? (await on.query<Counted>(sql, values)).rows : await this.#database.rows<Counted>(sql, values);
     return rows[0] ?? { attempts: 0, left: 0 };
   }
 }

@@ -1,7 +1,7 @@
 import { ApplicationError, defineMutator, defineMutators, type ServerTransaction, type Transaction } from "@rocicorp/zero";
 import * as z from "zod/mini";
 import { guessCategory } from "./categories.ts";
-import { limits, normaliseEmail, rememberedKey } from "./limits.ts";
+import { limits, reachableEmail, rememberedKey } from "./limits.ts";
 import { zql, type Context } from "./schema.ts";
 
 const id = z.uuid();
@@ -9,7 +9,7 @@ const text = (max: number) => z.string().check(z.trim(), z.minLength(1), z.maxLe
 const email = z.pipe(
   z.string(),
   z.transform((address: string, check) => {
-    const normal = normaliseEmail(address);
+    const normal = reachableEmail(address);
     if (normal !== undefined) return normal;
     check.issues.push({ code: "custom", message: "not an e-mail address", input: address });
     return z.NEVER;

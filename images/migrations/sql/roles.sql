@@ -23,6 +23,12 @@ GRANT api TO api_a, api_b;
 ALTER ROLE api_a LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'password';
 \set password `cat "$SECRETS_DIR/api_b_password"`
 ALTER ROLE api_b LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'password';
+-- The API's values travel beside its statements, never in them, and each statement begins with the id of the request it
+-- is for: these alone may be logged, when they fail or take long.
+ALTER ROLE api_a SET log_min_error_statement = 'error';
+ALTER ROLE api_b SET log_min_error_statement = 'error';
+ALTER ROLE api_a SET log_min_duration_statement = '1s';
+ALTER ROLE api_b SET log_min_duration_statement = '1s';
 \set password `cat "$SECRETS_DIR/zero_password"`
 ALTER ROLE zero LOGIN NOCREATEDB NOCREATEROLE REPLICATION PASSWORD :'password';
 \set password `cat "$SECRETS_DIR/monitor_password"`

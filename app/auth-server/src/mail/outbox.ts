@@ -1,3 +1,4 @@
+import { reachableEmail } from "@grocery/schema";
 import type { FastifyBaseLogger } from "fastify";
 import type { Transporter } from "nodemailer";
 import type { PoolClient } from "pg";
@@ -54,8 +55,9 @@ export class Outbox {
     this.#poller = new Poller(() => this.#next(), POLL_MS, log);
   }
 
-  /** Puts a mail in, as part of the caller's transaction; `wake` when that has ended. */
+  /** Puts a mail in, as part of the caller's transaction; `wake` when that has ended. None to where no mail goes. */
   async add(client: PoolClient, kind: MailKind, email: string, accountId: string | null): Promise<void> {
+    if (reachableEmail(email) === undefined) return;
     if (!(await this.#throttle.mayMail(client, email))) return;
     await client.query("INSERT INTO mail.outbox (kind, email, account_id) VALUES ($1, $2, $3)", [kind, email, accountId]);
   }

@@ -1,9 +1,9 @@
 /** What people type about themselves, as the routes accept it. */
-import { limits, normaliseEmail } from "@grocery/schema";
+import { limits, reachableEmail } from "@grocery/schema";
 import * as z from "zod";
 
 export const email = z.string().transform((address, check) => {
-  const normal = normaliseEmail(address);
+  const normal = reachableEmail(address);
   if (normal !== undefined) return normal;
   check.addIssue({ code: "custom", message: "This is not an e-mail address." });
   return z.NEVER;

@@ -8,6 +8,7 @@ import type { Database } from "../database.ts";
 import { mutators } from "../mutations.ts";
 import { Refusal } from "../refusal.ts";
 import type { Reporter } from "../reporting/reporter.ts";
+import { forgetClientsBefore, SYNTHETIC_ID } from "../synthetic.ts";
 import type { Visitors } from "../visitors.ts";
 import { isTransient, MutationDatabase } from "../zero-database.ts";
 
@@ -81,6 +82,7 @@ export function zeroRoutes(app: FastifyInstance, { config, database, visitors, r
     });
     // zero-cache repeats a push that was answered 503; any other answer would make the browser give up on it.
     if (mutations.failure !== undefined) throw mutations.failure;
+    if (ctx.userId === SYNTHETIC_ID) await forgetClientsBefore(database, shardSchema, request.body);
     return response;
   });
 }

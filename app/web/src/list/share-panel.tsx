@@ -1,5 +1,5 @@
 import { mutators } from "@grocery/schema";
-import { limits, normaliseEmail } from "@grocery/schema/limits";
+import { limits, reachableEmail } from "@grocery/schema/limits";
 import { createSignal, For, Show } from "solid-js";
 import { Dialog } from "../dialog.tsx";
 import type { User } from "../session.ts";
@@ -26,7 +26,7 @@ export function SharePanel(props: { list: SharedList; user: User; store: Store; 
 
   const invite = async (event: SubmitEvent) => {
     event.preventDefault();
-    const email = normaliseEmail(address());
+    const email = reachableEmail(address());
     setProblem(undefined);
     if (email === undefined) return setProblem("This is not an e-mail address.");
     if (email === props.user.email) return setProblem("You are on this list already.");
