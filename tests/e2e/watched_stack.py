@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import MakeCheckout
 from tests.e2e import alarms, inside
 from tests.e2e.alarms import Alarms
+from tests.e2e.browsing import log_in, register
+from tests.e2e.faults import Repeatedly
 from tests.e2e.lab import Certificates, make_certificates
 from tests.support.checkout import Checkout
 
@@ -91,6 +93,24 @@ def serve(checkout: Checkout, vouched: Certificates) -> None:
     checkout.set_secret("edge-certificate", vouched.certificate)
     checkout.set_secret("edge-key", vouched.key)
     checkout.up()
+
+
+@contextlib.contextmanager
+def use(watched: Watched) -> Iterator[Repeatedly]:
+    """Somebody uses the stack as people do: opens the page now and then, logs in, and once with a wrong password."""
+    person = register(watched.checkout, "Ada")
+    with watched.visitor() as client:
+        wrong = {"email": person.email, "password": "not hers"}
+        assert client.post("/api/auth/login", json=wrong).status_code == httpx.codes.UNAUTHORIZED
+        log_in(client, person)
+
+        def come_by() -> None:
+            for path in ("/", "/api/auth/session", "/api/config"):
+                answer = client.get(path)
+                assert answer.is_success, f"{path} is answered with {answer.status_code}"
+
+        with Repeatedly(come_by, pause=1) as visits:
+            yield visits
 
 
 @contextlib.contextmanager
