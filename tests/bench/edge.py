@@ -165,13 +165,14 @@ def _turn(stand: Stand, judges: graders.Graders, path: str, port: int) -> Turn:
 
 
 def _address(stand: Stand) -> str:
-    """The container's address on the bridge by which tasks reach the world, which is where their ports lead to."""
-    found = inside.succeed(stand.checkout, "edge", "sh", "-c", "ip -4 -o addr show scope global")
-    with stand.api as api:
-        [bridge] = api.inspect_network("docker_gwbridge")["IPAM"]["Config"]
-    prefix = str(bridge["Subnet"]).rpartition(".")[0].rpartition(".")[0]
-    addresses: list[str] = re.findall(r"inet ([\d.]+)/", found)
-    return next(address for address in addresses if address.startswith(f"{prefix}."))
+    """The container's address on the bridge by which tasks reach the world, which is where their ports lead to: the one
+    that no network of the stack has given it."""
+    [container] = inside.containers(stand.checkout, "edge")
+    given = {network["IPAddress"] for network in container["NetworkSettings"]["Networks"].values()}
+    told = inside.succeed(stand.checkout, "edge", "sh", "-c", "ip -4 -o addr show scope global")
+    addresses: list[str] = re.findall(r"inet ([\d.]+)/", told)
+    [address] = set(addresses) - given
+    return address
 
 
 # --- replacing the image ---
