@@ -97,7 +97,7 @@ def _workload(*names: str) -> str:
 _USE = ("SiteNotReady", "SyntheticUserFailing", "SyncSlow", "LoginSlow")
 _API = ("HighErrorRate", "HighLatency", "ErrorBudgetBurn", "DatabasePoolWaiting")
 _SENDING = ("NotificationsLate", "NotificationsFailing", "MailFailing")
-_SYNC = ("ReplicationSlotMissing", "ReplicationSlotInactive", "ReplicationLag", "ZeroCacheSilent")
+_SYNC = ("ReplicationSlotMissing", "ReplicationSlotInactive", "ReplicationLag", "ReplicationStalled", "ZeroCacheSilent")
 
 CAUSES: tuple[Cause, ...] = (
     # The same figure beyond its worse limit.

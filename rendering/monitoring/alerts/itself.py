@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rendering.monitoring.alerts.alert import MINUTE, Alert
+from rendering.monitoring.alerts.alert import MINUTE, Alert, added
 
 ALERTS: tuple[Alert, ...] = (
     Alert(
@@ -10,7 +10,7 @@ ALERTS: tuple[Alert, ...] = (
         expr="vector(1)",
         for_seconds=0,
         severity="none",
-        summary="Rules are evaluated (this is always {{ $value | humanize }})",
+        summary="Rules are evaluated: {{ $value | humanize }} alert that always fires",
         description="Fires as long as monitoring works. Who stops hearing of it knows that monitoring does not.",
     ),
     Alert(
@@ -68,7 +68,7 @@ ALERTS: tuple[Alert, ...] = (
     ),
     Alert(
         name="LogsDropped",
-        expr="round(sum(increase(log_records_dropped_total[15m]))) >= 1",
+        expr=added("log_records_dropped_total", job="collector", window="15m") + " >= 1",
         for_seconds=0,
         severity="warning",
         summary="{{ $value | humanize }} lines of log were not shipped in 15 minutes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rendering.monitoring.alerts.alert import MINUTE, Alert, Level, levels
+from rendering.monitoring.alerts.alert import MINUTE, Alert, Level, added, levels
 from rendering.monitoring.watched import Scope
 
 _SLOT = 'slot_type="logical"'
@@ -54,6 +54,15 @@ def alerts(scope: Scope) -> tuple[Alert, ...]:
             critical=Level(limit="60", for_seconds=5 * MINUTE),
             summary="Changes reach zero-cache after {{ $value | humanizeDuration }}",
             description="People see what others write that much later.",
+        ),
+        Alert(
+            name="ReplicationStalled",
+            # The lag is that of the last report that arrived: it does not grow when none arrives any more.
+            expr=added("zero_replication_lag_report_retries_total", job="collector", window="5m") + " >= 4",
+            for_seconds=0,
+            severity="critical",
+            summary="{{ $value | humanize }} reports sent through the replication in 5 minutes did not arrive in time",
+            description="Changes are saved but reach nobody, though zero-cache is connected.",
         ),
         Alert(
             name="ZeroCacheSilent",

@@ -65,7 +65,7 @@ def alerts(watched: Watched) -> tuple[Alert, ...]:
         found.append(
             alert(
                 "Restarting",
-                f"round(increase(workload_restarts_total{{{chosen}}}[15m])) >= 4",
+                f"round(sum(increase(workload_restarts_total{{{chosen}}}[15m]))) >= 4",
                 for_seconds=0,
                 severity="critical",
                 summary="ended by itself {{ $value | humanize }} times in 15 minutes",
@@ -76,7 +76,7 @@ def alerts(watched: Watched) -> tuple[Alert, ...]:
         *found,
         alert(
             "Restarting",
-            f"round(increase(workload_restarts_total{{{chosen}}}[15m])) >= 1",
+            f"round(sum(increase(workload_restarts_total{{{chosen}}}[15m]))) >= 1",
             for_seconds=0,
             severity="warning",
             summary="ended by itself {{ $value | humanize }} times in 15 minutes",
@@ -105,7 +105,7 @@ def alerts(watched: Watched) -> tuple[Alert, ...]:
         ),
         alert(
             "OutOfMemory",
-            f"round(increase(workload_oom_kills_total{{{chosen}}}[15m])) >= 1",
+            f"round(sum(increase(workload_oom_kills_total{{{chosen}}}[15m]))) >= 1",
             for_seconds=0,
             severity=felt,
             summary="the kernel ended {{ $value | humanize }} of its tasks in 15 minutes for want of memory",
