@@ -14,8 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
+from tests.e2e import inside
+from tests.e2e.browsing import log_in, session
 from tests.support import node
+from tests.support.checkout import Checkout
+from tests.support.people import Person as Account
 
 PROGRAM = Path(__file__).with_name("shoppers.mts")
 FIELDS = ("id", "name", "quantity", "unit", "category", "note", "position", "checked")
@@ -117,6 +122,53 @@ class Shoppers:
         assert self._process.stdin
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
+
+
+def shopper(checkout: Checkout, account: Account) -> Shopper:
+    with session(checkout) as client:
+        log_in(client, account)
+        cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
+        user = client.get("/api/auth/session").json()["user"]
+    return Shopper(name=account.name, userId=user["id"], email=account.email, cookie=cookie)
+
+
+def bring_in(checkout: Checkout, list_id: str, accounts: Iterable[Account]) -> None:
+    """Makes people members at once: inviting is proven elsewhere."""
+    addresses = ", ".join(f"'{account.email}'" for account in accounts)
+    inside.ask_database(
+        checkout,
+        "INSERT INTO list_member (list_id, user_id, joined_at) "  # noqa: S608
+        f"SELECT '{list_id}', id, now() FROM auth.account WHERE email IN ({addresses})",
+    )
+
+
+def shop(checkout: Checkout, app: Path, accounts: Sequence[Account], *, seconds: int, pause: int = 2000) -> Outcome:
+    """People with accounts write to a list of theirs for a while, without browsers; what they made of it.
+
+    pause: milliseconds between two acts of one person, on average.
+    """
+    list_id, contested = str(uuid4()), str(uuid4())
+    owner = f"(SELECT id FROM auth.account WHERE email = '{accounts[0].email}')"  # noqa: S608 - names of the tests' own
+    inside.ask_database(
+        checkout,
+        f"INSERT INTO list (id, name, owner_id) VALUES ('{list_id}', 'Saturday', {owner}); "  # noqa: S608
+        f"INSERT INTO item (id, list_id, name) VALUES ('{contested}', '{list_id}', 'Everybody')",
+    )
+    bring_in(checkout, list_id, accounts)
+    job = Job(
+        url=checkout.url,
+        listId=list_id,
+        contested=contested,
+        seconds=seconds,
+        pause=pause,
+        shoppers=[shopper(checkout, account) for account in accounts],
+    )
+    crowd = Shoppers(app, checkout.ca_file, job)
+    try:
+        crowd.wait_until("everybody is done")
+        return crowd.finish()
+    finally:
+        crowd.stop()
 
 
 @dataclass

@@ -15,10 +15,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.e2e import inside, soak
-from tests.e2e.browsing import RECOVERY_MS, Person, come, log_in, register, session
+from tests.e2e.browsing import RECOVERY_MS, Person, come, register
 from tests.support.checkout import Checkout
 from tests.support.looking import container_of, until
-from tests.support.people import Person as Account
 
 # What the page shows of the list: id, name, whether it is checked.
 SHOWN = """
@@ -50,7 +49,7 @@ def test_a_list_that_many_write_to_at_once_ends_the_same_for_all_with_every_writ
         )
         list_id = ada.make_list("Soak")
         accounts = [register(running, f"s{number}") for number in range(people - 2)]
-        _bring_in(running, list_id, [*accounts, ben.account])
+        soak.bring_in(running, list_id, [*accounts, ben.account])
         ben.open_list(list_id)
         ada.add("Everybody")
         ben.expect_item("Everybody", timeout=RECOVERY_MS)
@@ -61,7 +60,7 @@ def test_a_list_that_many_write_to_at_once_ends_the_same_for_all_with_every_writ
             contested=contested[0],
             seconds=seconds,
             pause=pause,
-            shoppers=[_shopper(running, account) for account in accounts],
+            shoppers=[soak.shopper(running, account) for account in accounts],
         )
         crowd = soak.Shoppers(app, running.ca_file, job)
         leaving.callback(crowd.stop)
@@ -168,24 +167,6 @@ def _shows(page: Page, items: list[tuple[str, str, bool]]) -> bool:
 def _as_write(row: soak.Row) -> soak.Write:
     """An item that was there before, as a write."""
     return soak.Write(who="", act="add", items=[row[0]], values={"name": row[1]}, outcome="made")
-
-
-def _shopper(checkout: Checkout, account: Account) -> soak.Shopper:
-    with session(checkout) as client:
-        log_in(client, account)
-        cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
-        user = client.get("/api/auth/session").json()["user"]
-    return soak.Shopper(name=account.name, userId=user["id"], email=account.email, cookie=cookie)
-
-
-def _bring_in(checkout: Checkout, list_id: str, accounts: Sequence[Account]) -> None:
-    """Makes people members at once: inviting is proven elsewhere."""
-    addresses = ", ".join(f"'{account.email}'" for account in accounts)
-    inside.ask_database(
-        checkout,
-        "INSERT INTO list_member (list_id, user_id, joined_at) "  # noqa: S608
-        f"SELECT '{list_id}', id, now() FROM auth.account WHERE email IN ({addresses})",
-    )
 
 
 def _rows(checkout: Checkout, list_id: str) -> list[soak.Row]:
