@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -14,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from cli import building
-from tests.support.checkout import ROOT, Checkout, copy_of_the_tree, free_port, tracked_files
-from tests.support.node import npm
+from tests.support.checkout import Checkout, copy_of_the_tree, free_port
+from tests.support.node import workspace
 from tests.support.private_engine import PrivateEngine, make_folder
 from tests.support.workers import WORKERS, Workers, built_once
 
@@ -72,18 +71,13 @@ def built(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the application with the packages of its lock file, so that nothing a developer left is tested."""
+    """A copy of the application with the packages of its lock file."""
     folder = tmp_path_factory.mktemp("app")
-    for name in tracked_files("app"):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target)
     # PostgreSQL refuses to run as root, so the tests run theirs as somebody who must get through to it.
     for part in (folder, *folder.parents):
         if part.owner() == folder.owner() and part != Path(part.anchor):
             part.chmod(part.stat().st_mode | 0o011)
-    npm(folder / "app", "ci", "--no-audit", "--no-fund", "--loglevel=error")
-    return folder / "app"
+    return workspace(folder, "app")
 
 
 @pytest.fixture(scope="session")

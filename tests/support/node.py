@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.checkout import ROOT, tracked_files
+
 PACKAGES = Path(__file__).with_name("node")
 """The package.json and the lock file of what tests use."""
 _BESIDE = Path(sys.executable).parent
@@ -26,6 +28,19 @@ def npm(folder: Path, *arguments: str) -> None:
     result = run("npm", *arguments, cwd=folder)
     said = f"{result.stdout[-6000:]}{result.stderr[-2000:]}"
     assert result.returncode == 0, f"npm {' '.join(arguments)} ended with {result.returncode}:\n{said}"
+
+
+def workspace(folder: Path, name: str, *beside: str) -> Path:
+    """A copy of an npm workspace of this tree in `folder`, and of what it reads `beside` itself.
+
+    It has the packages of its lock file: nothing that a developer left is tested.
+    """
+    for part in (name, *beside):
+        for file in tracked_files(part):
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, folder / file)
+    npm(folder / name, "ci", "--no-audit", "--no-fund", "--loglevel=error")
+    return folder / name
 
 
 def run(
