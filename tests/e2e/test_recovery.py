@@ -103,7 +103,7 @@ def _outlive(running: Checkout, interrupt: Callable[[], None], join: Join) -> No
     ben.accept(list_id)
     ben.expect_item("Milk")
     interrupt()
-    until(lambda: running.status()["problems"] == [], "all is well again", seconds=180)
+    until(lambda: running.problems() == [], "all is well again", seconds=180)
     for person in (ada, ben):
         person.expect_connection("connected", timeout=RECOVERY_MS)
     ada.add("Bread")

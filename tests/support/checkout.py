@@ -177,6 +177,10 @@ class Checkout:
         found: dict[str, Any] = self.run("status", "--json", expect=None).document()
         return found
 
+    def problems(self) -> list[str]:
+        """What is wrong with the stack now. Alerts are left out: they tell of the machine and of what was before too."""
+        return [problem for problem in self.status()["problems"] if not problem.startswith("alert ")]
+
     def api(self) -> Api:
         return APIClient(base_url=self.host, version="auto")
 

@@ -27,8 +27,10 @@ APART = (
     "tests/e2e/images/",
     "tests/e2e/rendering/",
     "tests/e2e/test_accounts",
+    "tests/e2e/test_alerts_command",
     "tests/e2e/test_certificate",
     "tests/e2e/test_edge_",
+    "tests/e2e/test_tunnel",
 )
 """Of the tests with an engine, those that do not need the stack that the others share, by how their paths begin."""
 
