@@ -178,7 +178,7 @@ class Checkout:
         return found
 
     def problems(self) -> list[str]:
-        """What is wrong with the stack now. Alerts are left out: they tell of the machine and of what was before too."""
+        """What is wrong with the stack now. Alerts are left out: they tell of the machine and of before as well."""
         return [problem for problem in self.status()["problems"] if not problem.startswith("alert ")]
 
     def api(self) -> Api:
