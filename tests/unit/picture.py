@@ -21,6 +21,8 @@ _GAP = 14
 _ARCS = 112
 _BOX = 92
 _BAR = 34
+# Longer ones leave their box at the usual size.
+_LONG_NAME = 14
 
 _INK = "#1f2933"
 _QUIET = "#66727f"
@@ -126,16 +128,19 @@ def _centre(column: int) -> int:
 def _box(service: Registration, column: int, top: int, stack: str) -> list[str]:
     inputs = service.inputs
     middle = _centre(column)
+    name = _short(service.name, stack)
     secrets = len(inputs["taskSpec"]["containerSpec"].get("secrets") or ())
+    engine = any(mount["type"] == "bind" for mount in inputs["taskSpec"]["containerSpec"]["mounts"])
+    holds = "the engine's socket" if engine else "no secrets"
     lines = (
         f"{inputs['updateConfig']['order']}",
         f"at most {format_size(inputs['taskSpec']['resources']['limits']['memoryBytes'])}",
-        f"{secrets} secret{'' if secrets == 1 else 's'}" if secrets else "no secrets",
+        f"{secrets} secret{'' if secrets == 1 else 's'}" if secrets else holds,
     )
     return [
         f'<rect x="{middle - _COLUMN // 2}" y="{top}" width="{_COLUMN}" height="{_BOX}" rx="8" fill="#f5f7f9" '
         f'stroke="{_INK}" stroke-width="1.2"/>',
-        _text(middle, top + 25, _short(service.name, stack), size=15, weight=650, anchor="middle"),
+        _text(middle, top + 25, name, size=15 if len(name) <= _LONG_NAME else 12, weight=650, anchor="middle"),
         *(
             _text(middle, top + 45 + 16 * number, line, colour=_QUIET, anchor="middle")
             for number, line in enumerate(lines)
