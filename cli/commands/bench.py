@@ -16,7 +16,8 @@ from cli.stack import ROOT
 
 def bench(
     parts: Annotated[
-        list[str] | None, typer.Argument(help="fresh, start, footprint, api, sync, edge; all when left out.")
+        list[str] | None,
+        typer.Argument(help="fresh, start, footprint, api, sync, edge, monitoring; all when left out."),
     ] = None,
     json: AsJson = False,
     yes: Yes = False,

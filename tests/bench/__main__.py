@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from cli import terminal
-from tests.bench import api, edge, footprint, fresh, report, start, sync
+from tests.bench import api, edge, footprint, fresh, monitoring, report, start, sync
 from tests.bench.report import Section
 from tests.bench.stand import Stand, open_stand
 from tests.support.checkout import ROOT
@@ -29,6 +29,7 @@ PARTS: Mapping[str, Callable[[Stand], Section]] = {
     "api": api.measure,
     "sync": sync.measure,
     "edge": edge.measure,
+    "monitoring": monitoring.measure,
 }
 
 

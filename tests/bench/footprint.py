@@ -19,7 +19,7 @@ def measure(stand: Stand) -> Section:
     time.sleep(SETTLED_SECONDS)
     with stand.api as api:
         by_workload = {
-            workload: sum(_proportional(process) for process in _processes(api.top(container["Id"])))
+            workload: sum(proportional(process) for process in processes_of(api.top(container["Id"])))
             for workload, container in stand.containers(api).items()
         }
     built = stand.checkout.run("images", "build", "--json").document()
@@ -46,12 +46,12 @@ def measure(stand: Stand) -> Section:
     )
 
 
-def _processes(top: Mapping[str, Any]) -> list[int]:
+def processes_of(top: Mapping[str, Any]) -> list[int]:
     column = top["Titles"].index("PID")
     return [int(row[column]) for row in top["Processes"]]
 
 
-def _proportional(process: int) -> int:
+def proportional(process: int) -> int:
     """Bytes of memory the process holds, pages shared with others divided among them; 0 when it has just ended."""
     try:
         text = Path(f"/proc/{process}/smaps_rollup").read_text()
