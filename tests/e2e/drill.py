@@ -27,7 +27,7 @@ from tests.support.checkout import Checkout
 from tests.support.looking import until
 
 DISK = 400 << 20
-FILLED = 0.95
+LEFT = 0.05
 TELLING_SECONDS = 300
 """Until an alert is told, with the longest `for` of those that the short drill waits for."""
 
@@ -184,7 +184,7 @@ def _cause_at_once(drill: Drill, mending: ExitStack, folder: Path) -> None:
     mending.enter_context(faults.stopped(checkout, "zero-cache"))
     disk = mending.enter_context(faults.small_disk(checkout, "node-exporter", size=DISK, folder=folder))
     drill.begin(FULL_DISK, MEMORY, RESTART)
-    disk.fill(FILLED)
+    disk.fill(leaving=LEFT)
     faults.exhaust_memory(checkout, "frontend")
     faults.kill(checkout, "nginx-exporter")
     # The log is as long as its alert wants it, and still short of being too long: then the slot would be lost.

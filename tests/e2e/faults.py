@@ -175,14 +175,11 @@ class Disk:
 
     checkout: Checkout
     place: str
-    size: int
 
-    def fill(self, share: float) -> None:
-        """Takes that share of the disk."""
-        _as_engine(self.checkout, "fallocate", "-l", str(int(self.size * share)), f"{self.place}/filled")
-
-    def clear(self) -> None:
-        _as_engine(self.checkout, "rm", f"{self.place}/filled")
+    def fill(self, *, leaving: float) -> None:
+        """Takes what is free but for that share of the disk."""
+        blocks, size, free = map(int, _as_engine(self.checkout, "stat", "-f", "-c", "%b %S %a", self.place).split())
+        _as_engine(self.checkout, "fallocate", "-l", str(int(size * (free - leaving * blocks))), f"{self.place}/filled")
 
 
 @contextmanager
@@ -202,15 +199,15 @@ def small_disk(checkout: Checkout, workload: str, *, size: int, folder: Path) ->
         cleanup.callback(_as_engine, checkout, "umount", "--lazy", place)
         _as_engine(checkout, "chown", container["Config"]["User"], place)
         _start_anew(checkout, workload)
-        yield Disk(checkout=checkout, place=place, size=size)
+        yield Disk(checkout=checkout, place=place)
 
 
-def _as_engine(checkout: Checkout, *command: str) -> None:
+def _as_engine(checkout: Checkout, *command: str) -> str:
     """Runs a command that sees files as the engine does: as whoever holds one of its containers."""
     process = inside.containers(checkout)[0]["State"]["Pid"]
     status = Path(f"/proc/{process}/status").read_text()
     parent = next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:"))
-    _run("nsenter", "--target", parent, "--mount", *command)
+    return _run("nsenter", "--target", parent, "--mount", *command)
 
 
 def _start_anew(checkout: Checkout, workload: str) -> None:
@@ -223,9 +220,10 @@ def _start_anew(checkout: Checkout, workload: str) -> None:
     until_running(checkout, workload)
 
 
-def _run(*command: str) -> None:
+def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"`{' '.join(command)}` failed: {done.stderr}"
+    return done.stdout
 
 
 def kill(checkout: Checkout, workload: str) -> None:
