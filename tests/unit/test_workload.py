@@ -229,6 +229,8 @@ def test_replicas_count_each() -> None:
 def test_a_limit_above_the_node_is_refused_by_the_name_of_its_setting() -> None:
     with pytest.raises(CapacityError, match=r"zero-cache may use 200 MiB .* lower zero_cache\.memory"):
         check({"zero-cache": size(200 * MIB, reserved=MIB)}, nodes=4, node_memory=100 * MIB)
+    with pytest.raises(CapacityError, match=r"lower monitoring\.prometheus_memory"):
+        check({"prometheus": size(200 * MIB, reserved=MIB)}, nodes=4, node_memory=100 * MIB)
 
 
 def test_more_nodes_hold_more_but_not_of_what_is_pinned() -> None:
@@ -241,6 +243,14 @@ def test_more_nodes_hold_more_but_not_of_what_is_pinned() -> None:
 def test_the_stacks_fit_into_what_they_are_given(stack: str) -> None:
     settings = load(stack_settings(stack))
     check(sizes(settings).by_name(), nodes=settings.target.nodes, node_memory=settings.target.memory)
+
+
+def test_what_watches_is_small_beside_what_is_watched_and_absent_when_nobody_watches() -> None:
+    watched, alone = sizes(load({})).by_name(), sizes(load({"monitoring": {"enabled": False}})).by_name()
+    added = {name: size for name, size in watched.items() if name not in alone}
+    assert {name: size for name, size in watched.items() if name in alone} == alone
+    assert "prometheus" in added
+    assert sum(size.reserved for size in added.values()) < sum(size.reserved for size in alone.values()) // 2
 
 
 def test_a_reservation_above_its_limit_is_refused() -> None:
