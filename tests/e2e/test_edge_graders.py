@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from cli import building
+from rendering import nginx
 from tests.e2e import inside
+from tests.e2e.edges import PUBLIC
 from tests.support import graders, lighthouse
 from tests.support.checkout import Checkout
 from tests.support.graders import Graders
@@ -105,6 +108,9 @@ def test_gixy_finds_nothing_in_the_configuration_that_is_live(
     assert len(_gixy(judges, tmp_path, "bad.conf")) >= 2, "it finds what there is to find"
     (tmp_path / "nginx.conf").write_text(inside.succeed(public, "edge", "cat", "/srv/config/live/nginx.conf"))
     assert _gixy(judges, tmp_path, "nginx.conf") == []
+    watched = dataclasses.replace(PUBLIC, figures_for="10.203.1.0/24")
+    (tmp_path / "watched.conf").write_text(nginx.render(watched))
+    assert _gixy(judges, tmp_path, "watched.conf") == [], "nor where monitoring asks"
 
 
 @pytest.mark.parametrize("form", ["mobile", "desktop"])
