@@ -30,6 +30,8 @@ APART = (
     "tests/e2e/test_alerts_command",
     "tests/e2e/test_certificate",
     "tests/e2e/test_edge_",
+    "tests/e2e/test_monitoring_calm",
+    "tests/e2e/test_monitoring_faults",
     "tests/e2e/test_tunnel",
 )
 """Of the tests with an engine, those that do not need the stack that the others share, by how their paths begin."""
