@@ -16,7 +16,7 @@ from cli import building
 from tests.support.checkout import Checkout, copy_of_the_tree, free_port
 from tests.support.node import workspace
 from tests.support.private_engine import PrivateEngine, make_folder
-from tests.support.workers import WORKERS, Workers, built_once
+from tests.support.workers import COMMON, WORKERS, Worker, Workers
 
 REUSED = "GROCERY_TEST_DOCKER_HOST"
 """Names an engine that already runs, so that a developer need not build every image again for each session."""
@@ -27,8 +27,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Workers())
+    told = getattr(config, "workerinput", None)
+    config.pluginmanager.register(Workers() if told is None else Worker(Path(told[COMMON])), "workers")
 
 
 @pytest.fixture(scope="session")
@@ -58,14 +58,12 @@ def docker_host(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def built(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(docker_host: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """A copy of the tree in which every image was built, into the tests' engine, by the code `./grocery up` uses."""
     root = copy_of_the_tree(tmp_path_factory.mktemp("built"))
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        common = tmp_path_factory.getbasetemp().parent
-        built_once(common, root, docker_host, lambda: building.build(root, docker_host))
-    else:
-        building.build(root, docker_host)
+    worker = pytestconfig.pluginmanager.get_plugin("workers")
+    builder = worker if isinstance(worker, Worker) else building
+    builder.build(root, docker_host)
     return root
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Playwright
 
-from tests.e2e.browsing import Join, session
-from tests.e2e.lighthouse import Judge, Report, judging
-from tests.support.checkout import Checkout
+from tests.e2e.browsing import Join, Person, launch_profile, register, session
+from tests.support import lighthouse
+from tests.support.checkout import Checkout, free_port
 
 KIB = 1024
 JAVASCRIPT_KIB = 250
@@ -23,12 +25,26 @@ STILL = 0.01
 ITEMS = ("2 kg apples", "Milk", "Bread", "Toothpaste", "Something unheard of")
 
 
+@dataclass(frozen=True)
+class Judge:
+    """Somebody logged in, in a browser in which Lighthouse looks at pages. What is stored of the login stays."""
+
+    person: Person
+    home: Path
+    port: int
+
+
 @pytest.fixture
 def judge(playwright: Playwright, running: Checkout, tmp_path: Path) -> Iterator[Judge]:
-    with judging(playwright, running, tmp_path) as opened:
-        yield opened
+    port = free_port()
+    context = launch_profile(playwright, running, tmp_path, args=[f"--remote-debugging-port={port}"])
+    with contextlib.closing(context):
+        person = Person(context, running.url, register(running, "Ada"))
+        person.log_in()
+        yield Judge(person, tmp_path, port)
 
 
+@pytest.mark.alone
 def test_lighthouse_finds_little_to_improve_on_a_list(judge: Judge) -> None:
     list_id = judge.person.make_list("Saturday")
     for item in ITEMS:
@@ -37,6 +53,7 @@ def test_lighthouse_finds_little_to_improve_on_a_list(judge: Judge) -> None:
     _expect_good(judge, f"{judge.person.url}/lists/{list_id}")
 
 
+@pytest.mark.alone
 def test_lighthouse_finds_little_to_improve_on_the_way_in(judge: Judge) -> None:
     judge.person.see("logout").click()
     judge.person.see("auth-form").wait_for()
@@ -74,14 +91,8 @@ def test_nothing_the_page_does_is_against_its_own_content_security_policy(join: 
 
 
 def _expect_good(judge: Judge, url: str) -> None:
-    best: Report | None = None
-    for _ in range(TRIES):
-        report = judge.judge(url)
-        if best is None or min(report.scores.values()) > min(best.scores.values()):
-            best = report
-        if min(best.scores.values()) >= GOOD:
-            break
-    assert best
-    print(f"{url}: {dict(best.scores)}, layout shift {best.layout_shift:.3f}")
-    assert min(best.scores.values()) >= GOOD, best
-    assert best.layout_shift < STILL
+    reports: list[lighthouse.Report] = []
+    while not any(min(report.scores.values()) >= GOOD and report.layout_shift < STILL for report in reports):
+        assert len(reports) < TRIES, "\n".join(map(str, reports))
+        reports.append(lighthouse.judge(url, home=judge.home, browser_port=judge.port))
+    print(f"{url}: {reports[-1]}")

@@ -113,6 +113,7 @@ def test_gixy_finds_nothing_in_the_configuration_that_is_live(
     assert _gixy(judges, tmp_path, "watched.conf") == [], "nor where monitoring asks"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("form", ["mobile", "desktop"])
 def test_lighthouse_gives_the_page_a_stranger_sees_nearly_all_points(
     public: Checkout, form: lighthouse.Form, tmp_path: Path

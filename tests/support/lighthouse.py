@@ -22,18 +22,21 @@ CATEGORIES = ("performance", "accessibility", "best-practices")
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """scores: category -> 0 to 100; the moments in seconds; lost: what cost points, as "audit: score (figure)"."""
+    """scores: category -> 0 to 100; the moments in seconds; layout_shift: how far things moved while the page was
+    loading; lost: what cost points, as "audit: score (figure)"."""
 
     form: Form
     scores: Mapping[str, int]
     first_paint: float
     interactive: float
+    layout_shift: float
     lost: tuple[str, ...]
 
     def __str__(self) -> str:
         """For the message of a test that fails, and for whoever wants the figures."""
         scores = ", ".join(f"{category} {score}" for category, score in self.scores.items())
         moments = f"first paint {self.first_paint:.2f} s, interactive {self.interactive:.2f} s"
+        moments += f", layout shift {self.layout_shift:.3f}"
         return "\n  ".join((f"{self.form}: {scores}; {moments}", *self.lost))
 
 
@@ -72,6 +75,7 @@ def judge(
             flags.append(f"--host-resolver-rules='{rules}'")
         options = [
             *("--quiet", "--output=json", f"--output-path={written}", f"--only-categories={','.join(CATEGORIES)}"),
+            "--disable-full-page-screenshot",
             *(("--preset=desktop",) if form == "desktop" else ()),
             *((f"--extra-headers={json.dumps(dict(headers))}",) if headers else ()),
         ]
@@ -96,6 +100,7 @@ def judge(
         scores={name: round(100 * (found["categories"][name]["score"] or 0)) for name in CATEGORIES},
         first_paint=found["audits"]["first-contentful-paint"]["numericValue"] / 1000,
         interactive=found["audits"]["interactive"]["numericValue"] / 1000,
+        layout_shift=float(found["audits"]["cumulative-layout-shift"]["numericValue"]),
         lost=tuple(
             f"{name}: {audit['score']:.2f} {audit.get('displayValue', '')} {_elements(audit)}".rstrip()
             for name, audit in found["audits"].items()

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from xdist.remote import Producer
@@ -36,7 +36,8 @@ APART = (
 )
 """Of the tests with an engine, those that do not need the stack that the others share, by how their paths begin."""
 
-Built = TypeVar("Built")
+COMMON = "common"
+"""What a worker finds the folder by that is common to all."""
 
 
 def scope_of(test: str) -> str:
@@ -57,11 +58,14 @@ class Workers:
 
     def __init__(self) -> None:
         self._nodes: list[WorkerController] = []
+        self._common: tempfile.TemporaryDirectory[str] | None = None
 
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> LoadScopeScheduling:
         return ByScope(config, log)
 
-    def pytest_testnodeready(self, node: WorkerController) -> None:
+    def pytest_configure_node(self, node: WorkerController) -> None:
+        self._common = self._common or tempfile.TemporaryDirectory(prefix="grocery-tests-")
+        node.workerinput[COMMON] = self._common.name
         self._nodes.append(node)
 
     @pytest.hookimpl(tryfirst=True)
@@ -72,20 +76,44 @@ class Workers:
             with contextlib.suppress(Exception):
                 node.channel.waitclose(CLEARING_SECONDS)
 
+    def pytest_unconfigure(self) -> None:
+        if self._common:
+            self._common.cleanup()
 
-def built_once(folder: Path, root: Path, host: str, build: Callable[[], Built]) -> Built:
-    """What `build` makes on the engine at `host`; images that another worker has built already are copied.
 
-    folder: common to the workers; root: the checkout whose images they are.
-    """
-    with (folder / "images.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        there = folder / "images.host"
-        if there.exists():
-            _copy_images(root, there.read_text(), host)
-        built = build()
-        there.write_text(host)
-        return built
+class Worker:
+    """The plugin of a process that runs tests. folder: common to all of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A test that is marked `alone` waits until the others' have ended, and lets none begin meanwhile."""
+        alone = item.get_closest_marker("alone") is not None
+        with contextlib.ExitStack() as door, contextlib.ExitStack() as room:
+            door.enter_context(_locked(self._folder / "door"))
+            room.enter_context(_locked(self._folder / "room", shared=not alone))
+            if not alone:
+                door.close()
+            return (yield)
+
+    def build(self, root: Path, host: str) -> images.BuildReport:
+        """Builds the images of the checkout `root` on the engine at `host`; what another worker has built is copied."""
+        with _locked(self._folder / "images"):
+            there = self._folder / "images.host"
+            if there.exists():
+                _copy_images(root, there.read_text(), host)
+            report = building.build(root, host)
+            there.write_text(host)
+            return report
+
+
+@contextlib.contextmanager
+def _locked(file: Path, *, shared: bool = False) -> Iterator[None]:
+    with file.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
 
 
 def _copy_images(root: Path, source: str, target: str) -> None:
