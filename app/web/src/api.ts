@@ -18,7 +18,7 @@ export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /** Whether asking twice does no more than asking once, so that a request that got lost may be sent again. */
 const harmlessTwice = (method: Method, path: string) =>
-  method !== "POST" || path === "/api/auth/login" || path === "/api/auth/refresh";
+  method !== "POST" || ["/api/auth/login", "/api/auth/refresh", "/api/auth/logout"].includes(path);
 
 /** Asks the server; what it answers is not looked at. Throws an ApiError unless it agrees. */
 export async function ask(method: Method, path: string, body?: unknown): Promise<Response> {
