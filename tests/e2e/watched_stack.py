@@ -63,7 +63,7 @@ def calm(
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def troubled(
     make_checkout: MakeCheckout, images: dict[str, str], way_out: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
