@@ -16,7 +16,7 @@ from cli import errors
 from cli.app import app
 from tests.unit.recording import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "app" / "README.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "app" / "README.md"]
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 ERRORS = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, Exception)}
 
