@@ -57,6 +57,7 @@ export class Engine {
     this.containers.push({
       Id: `c-${id}`,
       Created: 1000 + number,
+      State: status.startsWith("Up") ? "running" : "exited",
       Status: status,
       Labels: { "grocery.stack": STACK, "grocery.workload": workload, "com.docker.swarm.task.id": id },
     });

@@ -1,6 +1,7 @@
 import { logger } from "../../common/log.ts";
 import { processFamilies } from "../../common/process.ts";
 import { listen, metricsListener, start } from "../../common/serve.ts";
+import { pretendToBeABrowser } from "./browser.ts";
 import { loadConfig } from "./config.ts";
 import { Door } from "./door.ts";
 import { Figures } from "./figures.ts";
@@ -14,7 +15,7 @@ const log = logger("synthetic-user");
 await start(log, async () => {
   const config = loadConfig(process.env, process.env["SECRETS_DIRECTORY"]);
   const door = new Door(config);
-  globalThis.WebSocket = door.socketClass();
+  pretendToBeABrowser(door);
   const figures = new Figures();
   await listen(metricsListener(async () => [...figures.families(), ...processFamilies()], log), config.metricsPort);
   log("info", "taking turns", { origin: config.origin.origin, seconds: config.intervalMs / 1000 });

@@ -5,6 +5,8 @@ export type Container = {
   readonly Id: string;
   /** Seconds since 1970. */
   readonly Created: number;
+  /** "running", "exited" and the like. */
+  readonly State: string;
   /** As people read it: "Up 3 minutes (healthy)". The list tells of health in no other way. */
   readonly Status: string;
   readonly Labels: Readonly<Record<string, string>>;
@@ -65,9 +67,9 @@ export class DockerApi {
     this.#filters = `filters=${encodeURIComponent(JSON.stringify({ label: [`grocery.stack=${stack}`] }))}`;
   }
 
-  /** Those that run. */
-  containers(signal: AbortSignal): Promise<Container[]> {
-    return this.#json(`/containers/json?${this.#filters}`, signal);
+  /** Those that run; with `all`, those that have ended too. */
+  containers(signal: AbortSignal, all = false): Promise<Container[]> {
+    return this.#json(`/containers/json?${this.#filters}${all ? "&all=true" : ""}`, signal);
   }
 
   /** Also those that ended, as far as Swarm keeps them. */
@@ -88,9 +90,10 @@ export class DockerApi {
     return this.#json(`/containers/${id}/json`, signal);
   }
 
-  /** What a container writes, from a moment in seconds since 1970 on, for as long as it runs. */
-  follow(id: string, since: number, signal: AbortSignal): Promise<IncomingMessage> {
-    const query = `follow=true&stdout=true&stderr=true&timestamps=true&since=${since.toFixed(9)}`;
+  /** What a container writes, from a moment in nanoseconds since 1970 on, for as long as it runs. */
+  follow(id: string, since: bigint, signal: AbortSignal): Promise<IncomingMessage> {
+    const moment = `${since / 1_000_000_000n}.${String(since % 1_000_000_000n).padStart(9, "0")}`;
+    const query = `follow=true&stdout=true&stderr=true&timestamps=true&since=${moment}`;
     // Streams last: they must not take the few connections that figures are read over.
     return this.#get(`/containers/${id}/logs?${query}`, signal, false);
   }
