@@ -110,6 +110,16 @@ def test_the_edge_itself_does_not_reach_the_database(running: Checkout, api: Api
     assert _answering(api, container, ["postgres"], [5432]) == set()
 
 
+def test_the_edge_tells_its_figures_to_the_network_of_their_exporter_only(running: Checkout, api: Api) -> None:
+    asked = "for address in {}; do wget -q -T 3 -O - http://$address:8081/stub_status; done"
+    told = execute(api, _container(running, "nginx-exporter"), ["sh", "-c", asked.format("edge")])[1]
+    assert "Active connections" in told
+    addresses = _addresses(running, ("edge",))["edge"]
+    with _one_off(running, api, "edge", networks=["edge"], command=["sleep", "600"]) as container:
+        assert _answering(api, container, addresses, [8081]) == {8081}, "it is reached there"
+        assert execute(api, container, ["sh", "-c", asked.format(" ".join(addresses))])[1] == ""
+
+
 # --- what a container may do, and who may ask the engine ---
 
 
@@ -295,6 +305,7 @@ for host in $1; do for port in $2; do
   case $port in
     5432) ask $host $port '\0\0\0\010\004\322\026\057' | grep -qx S ;;
     3001) get $host $port /health/live | grep -q '"status"' ;;
+    8081) get $host $port / | grep -q '^HTTP/1.1 404' ;;
     8443) ask $host $port "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n" | grep -q '^HTTP/1.1 301' ;;
     *) get $host $port /keepalive | grep -q '^HTTP/1.1 200' ;;
   esac && echo $port &
