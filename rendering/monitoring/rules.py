@@ -114,12 +114,9 @@ def render(scope: Scope) -> dict[str, str]:
     ]
     files = {"figures.yml": recorded}
     for concern, found in by_concern(scope).items():
-        # The alerts of one workload are a group: evaluated one after the other, beside those of others.
-        groups = groupby(found, key=lambda alert: alert.workload)
-        files[f"{concern}.yml"] = [
-            _group("-".join(filter(None, (concern, workload))), [_alert(one, scope) for one in alerts])
-            for workload, alerts in groups
-        ]
+        # What follows for one workload is a group: evaluated one after the other, beside that of others.
+        groups = groupby(found, key=lambda alert: f"{concern}-{alert.workload}" if concern == "workloads" else concern)
+        files[f"{concern}.yml"] = [_group(name, [_alert(one, scope) for one in alerts]) for name, alerts in groups]
     return {name: render_yaml({"groups": groups}) for name, groups in files.items()}
 
 

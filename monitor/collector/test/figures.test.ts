@@ -2,12 +2,13 @@ import { describe, expect, it } from "vitest";
 import { healthy, workingSet } from "../src/docker/figures.ts";
 
 describe("the working set", () => {
-  it("leaves out inactive file cache as cgroup v1 counts it for all groups of the container", () => {
-    expect(workingSet({ usage: 100, stats: { total_inactive_file: 30, inactive_file: 10 } })).toBe(70);
+  it("leaves out file cache as cgroup v1 counts it for all groups of the container", () => {
+    const stats = { total_inactive_file: 30, inactive_file: 10, total_active_file: 20, active_file: 5 };
+    expect(workingSet({ usage: 100, stats })).toBe(50);
   });
 
-  it("leaves out inactive file cache as cgroup v2 counts it", () => {
-    expect(workingSet({ usage: 100, stats: { inactive_file: 30 } })).toBe(70);
+  it("leaves out file cache as cgroup v2 counts it", () => {
+    expect(workingSet({ usage: 100, stats: { inactive_file: 30, active_file: 20 } })).toBe(50);
   });
 
   it("is all that is used when more cache is counted than that", () => {

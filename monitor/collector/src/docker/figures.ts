@@ -15,11 +15,15 @@ export type Observation = {
 
 export const workloadOf = (task: Task): string | undefined => task.Spec.ContainerSpec?.Labels?.[WORKLOAD];
 
-/** Bytes in use without what the kernel would give back first, as `docker stats` counts them. */
+/**
+ * Bytes in use that the kernel cannot take back. All of the file cache is left out, also what is in use often (which
+ * `docker stats` counts): a database fills its limit with that and loses nothing when the kernel takes it.
+ */
 export function workingSet({ usage, stats = {} }: Stats["memory_stats"]): number | undefined {
   if (usage === undefined) return undefined;
   // cgroup v1 names the sum over the container's groups, v2 knows only such sums.
-  const reclaimable = stats["total_inactive_file"] ?? stats["inactive_file"] ?? 0;
+  const cached = (which: string) => stats[`total_${which}_file`] ?? stats[`${which}_file`] ?? 0;
+  const reclaimable = cached("inactive") + cached("active");
   return reclaimable < usage ? usage - reclaimable : usage;
 }
 
@@ -80,7 +84,7 @@ const COLUMNS: readonly Column[] = [
   {
     name: "container_memory_working_set_bytes",
     type: "gauge",
-    help: "Memory in use without the file cache that would be given back first, as docker stats counts it.",
+    help: "Memory in use without the file cache, which is given back when it is needed.",
     value: ({ stats }) => workingSet(stats.memory_stats),
   },
   {
