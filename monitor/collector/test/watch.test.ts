@@ -63,13 +63,6 @@ describe("a running container", () => {
     expect(text).not.toContain('container_cpu_seconds_total{task="1",workload="edge"}');
     expect(text).toContain("docker_up 1\n");
   });
-
-  it("is inspected once in its life", async () => {
-    engine.run("edge");
-    await look();
-    await look();
-    expect(engine.asked.filter((path) => path.includes("/containers/c-edge-1-1/json"))).toHaveLength(1);
-  });
 });
 
 describe("a workload", () => {
@@ -129,6 +122,25 @@ describe("a workload", () => {
     const text = await look();
     expect(text).toContain('workload_oom_kills_total{workload="edge"} 1\n');
     expect(text).toContain('workload_restarts_total{workload="edge"} 2\n');
+  });
+});
+
+describe("a process that the kernel killed in a container that runs on", () => {
+  it("is counted where the engine tells of it, once, also when the container ends later", async () => {
+    engine.serve("postgres");
+    const task = engine.run("postgres");
+    await look();
+    engine.oomKilled.add("c-postgres-1-1");
+    expect(await look()).toContain('workload_oom_kills_total{workload="postgres"} 1\n');
+    engine.end(task, "shutdown");
+    expect(await look()).toContain('workload_oom_kills_total{workload="postgres"} 1\n');
+  });
+
+  it("is history when it was there from the beginning", async () => {
+    engine.serve("postgres");
+    engine.run("postgres");
+    engine.oomKilled.add("c-postgres-1-1");
+    expect(await look()).toContain('workload_oom_kills_total{workload="postgres"} 0\n');
   });
 });
 

@@ -14,6 +14,7 @@ export class Endings {
   readonly #restarts = new Map<string, number>();
   readonly #oomKills = new Map<string, number>();
   #known: ReadonlySet<string> | undefined;
+  readonly #oomKilled = new Set<string>();
 
   /** Counts what has ended since the last call. Returns those tasks, for whoever looks at why. */
   note(tasks: readonly Task[], workloads: Iterable<string>): Task[] {
@@ -35,8 +36,16 @@ export class Endings {
     return fresh;
   }
 
-  noteOomKill(workload: string): void {
-    this.#oomKills.set(workload, (this.#oomKills.get(workload) ?? 0) + 1);
+  /** Counts a container that says that the kernel has killed in it, once; `history`: it said so from the beginning. */
+  noteOomKill(containerId: string, workload: string, history: boolean): void {
+    if (this.#oomKilled.has(containerId)) return;
+    this.#oomKilled.add(containerId);
+    if (!history) this.#oomKills.set(workload, (this.#oomKills.get(workload) ?? 0) + 1);
+  }
+
+  /** Forgets containers that are not there any more. */
+  forgetAllBut(containerIds: ReadonlySet<string>): void {
+    for (const id of this.#oomKilled) if (!containerIds.has(id)) this.#oomKilled.delete(id);
   }
 
   families(): Family[] {

@@ -1,6 +1,6 @@
 import { single, type Family } from "../../../common/exposition.ts";
 import { errorText, type Log } from "../../../common/log.ts";
-import { Refused, type DockerApi, type Inspected, type Task } from "./api.ts";
+import { Refused, type DockerApi, type Task } from "./api.ts";
 import { Endings } from "./endings.ts";
 import { containerFamilies, taskFamilies, WORKLOAD, workloadOf, type Observation, type Reading } from "./figures.ts";
 
@@ -29,7 +29,7 @@ export class DockerWatch {
   readonly #api: DockerApi;
   readonly #log: Log;
   readonly #endings = new Endings();
-  #started = new Map<string, Inspected>();
+  #looked = false;
   /** Ended tasks of which nobody has said yet what ended them. */
   #unexplained: Task[] = [];
   #last: { readonly at: number; readonly families: Promise<Family[]> } | undefined;
@@ -79,16 +79,19 @@ export class DockerWatch {
     // What ends while it is read is left out; that the engine is gone shows in the lists above, and at the next look.
     const readings = await some(containers, async (container): Promise<Reading | undefined> => {
       const quietly = <Answer>(answer: Promise<Answer>) => answer.catch(() => undefined);
-      const known = this.#started.get(container.Id);
       const [stats, inspected] = await Promise.all([
         quietly(this.#api.stats(container.Id, signal)),
-        known ?? quietly(this.#api.inspect(container.Id, signal)),
+        quietly(this.#api.inspect(container.Id, signal)),
       ]);
       return stats && inspected && { container, stats, inspected };
     });
     signal.throwIfAborted();
-    // A container of a task is started once, so what it was inspected for never changes.
-    this.#started = new Map(readings.map(({ container, inspected }) => [container.Id, inspected]));
+    // Newer engines say so while the container runs, when it was not its first process that was killed.
+    for (const { container, inspected } of readings)
+      if (inspected.State.OOMKilled) this.#endings.noteOomKill(container.Id, container.Labels[WORKLOAD] ?? "", !this.#looked);
+    this.#looked = true;
+    const ids = [...containers.map(({ Id }) => Id), ...tasks.map(({ Status }) => Status.ContainerStatus?.ContainerID ?? "")];
+    this.#endings.forgetAllBut(new Set(ids));
     return { tasks, services, readings };
   }
 
@@ -98,7 +101,7 @@ export class DockerWatch {
     const workload = workloadOf(task);
     if (!id || workload === undefined) return undefined;
     try {
-      if ((await this.#api.inspect(id, signal)).State.OOMKilled) this.#endings.noteOomKill(workload);
+      if ((await this.#api.inspect(id, signal)).State.OOMKilled) this.#endings.noteOomKill(id, workload, false);
     } catch (error) {
       // Removed already: now nobody will ever know.
       return error instanceof Refused && error.status === 404 ? undefined : task;
