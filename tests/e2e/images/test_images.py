@@ -49,7 +49,10 @@ def test_an_image_names_an_unprivileged_user_and_a_health_check(
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_an_image_holds_no_compiler_no_package_manager_and_nothing_that_gains_rights(lab: Lab, name: str) -> None:
-    tools = "apt apt-get dpkg rpm pip pip3 npm npx corepack gcc cc tcc g++ clang ld as make perl python3 sudo promtool amtool"
+    tools = (
+        "apt apt-get dpkg rpm pip pip3 npm npx corepack gcc cc tcc g++ clang ld as make perl python3 sudo "
+        "promtool amtool"
+    )
     probe = (
         f"for tool in {tools}; do command -v $tool; done; "
         "find / -xdev -type f -perm /6000; "
