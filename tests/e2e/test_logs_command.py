@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import queue
+import secrets
 import signal
 import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
@@ -18,7 +20,7 @@ from docker.types import ContainerSpec, RestartPolicy, TaskTemplate
 from cli.engine_host import STACK_LABEL, WORKLOAD_LABEL, Api
 from tests.conftest import MakeCheckout
 from tests.support.checkout import Checkout
-from tests.support.looking import until
+from tests.support.looking import sql, until
 
 REQUEST = "5f3ad0c1"
 EDGE = [
@@ -202,10 +204,28 @@ def test_following_ends_with_the_stack(brief: Speakers) -> None:
     brief.ids.clear()
 
 
-def test_a_real_request_is_found_by_the_id_that_its_answer_carries(running: Checkout) -> None:
-    with httpx.Client(verify=ssl.create_default_context(cafile=str(running.ca_file)), trust_env=False) as client:
-        request = client.get(f"{running.url}/api/config").headers["x-request-id"]
-    until(lambda: running.run("logs", "--grep", request).out, "the request is logged")
-    [line] = running.run("logs", "edge", "--since", "10m", "--grep", request).out.splitlines()
-    assert " edge " in line
-    assert f"GET /api/config 200 id={request}" in line
+def test_one_request_is_followed_from_the_edge_through_the_api_to_the_database(running: Checkout, api: Api) -> None:
+    """The database writes of a statement when it takes long: the test makes it wait."""
+    address = f"{running.url}/api/auth/login"
+    trusted = ssl.create_default_context(cafile=str(running.ca_file))
+    somebody = {"email": "nobody@example.com", "password": secrets.token_hex(12)}
+    with httpx.Client(verify=trusted, timeout=60, trust_env=False) as client, ThreadPoolExecutor(1) as beside:
+        locking = beside.submit(
+            sql, api, running.stack, "BEGIN; LOCK auth.account IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT"
+        )
+        held = "SELECT count(*) FROM pg_locks WHERE relation = 'auth.account'::regclass AND mode LIKE 'AccessExcl%'"
+        until(lambda: sql(api, running.stack, held) == "1", "the table is locked")
+        answer = client.post(address, json=somebody, headers={"Origin": running.url})
+        locking.result()
+    request = answer.headers["x-request-id"]
+
+    def services() -> set[str]:
+        lines = running.run("logs", "--since", "10m", "--grep", request).out.splitlines()
+        return {line.split()[1] for line in lines}
+
+    until(lambda: services() == {"edge", "auth-server", "postgres"}, "each of the three writes of the request")
+    told = running.run("logs", "--since", "10m", "--grep", request).out
+    assert f"POST /api/auth/login {answer.status_code} id={request}" in told
+    assert f"request_id={request}" in told, "as the statement says that took long"
+    assert somebody["email"] not in told
+    assert somebody["password"] not in told
