@@ -105,6 +105,9 @@ class ZeroCache(pulumi.ComponentResource):
                 "ZERO_MUTATE_URL": f"{api}/mutate",
                 "ZERO_QUERY_FORWARD_COOKIES": "true",
                 "ZERO_MUTATE_FORWARD_COOKIES": "true",
+                # The id that the edge gave a browser's socket comes along with everything asked on behalf of it.
+                "ZERO_QUERY_ALLOWED_REQUEST_HEADERS": "x-request-id",
+                "ZERO_MUTATE_ALLOWED_REQUEST_HEADERS": "x-request-id",
                 "ZERO_ENABLE_CRUD_MUTATIONS": "false",
                 "ZERO_NUM_SYNC_WORKERS": str(config.sync_workers),
                 "ZERO_CVR_MAX_CONNS": str(config.cvr_connections),
