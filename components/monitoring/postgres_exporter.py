@@ -45,6 +45,8 @@ class PostgresExporter(pulumi.ComponentResource):
     ) -> None:
         super().__init__(TOKEN, name, None, opts)
         server = f"{names.POSTGRES}:{names.POSTGRES_PORT}/{names.DATABASE}"
+        # The name of a database that is gone is looked for until Prometheus gives up, and then nothing says that it is.
+        patience = "connect_timeout=2"
         self.workload = Workload(
             name=names.POSTGRES_EXPORTER,
             image=image,
@@ -67,7 +69,7 @@ class PostgresExporter(pulumi.ComponentResource):
             ),
             env={
                 **memory_limit(size),
-                "DATA_SOURCE_URI": f"{server}?sslmode=verify-full&sslrootcert={names.CA_FILE}",
+                "DATA_SOURCE_URI": f"{server}?sslmode=verify-full&sslrootcert={names.CA_FILE}&{patience}",
                 "DATA_SOURCE_USER": "monitor",
                 "DATA_SOURCE_PASS_FILE": f"/run/secrets/{_MONITOR_PASSWORD}",
             },
