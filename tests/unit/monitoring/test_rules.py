@@ -13,7 +13,7 @@ from rendering.monitoring import rules, scrape
 from rendering.monitoring.alerts import alerts
 from rendering.monitoring.alerts.alert import Alert
 from rendering.monitoring.alerts.workloads import FELT
-from rendering.monitoring.figures import FIGURES
+from rendering.monitoring.figures import FIGURES, Figure, Limits
 from rendering.monitoring.watched import Scope
 from tests.unit.monitoring import promtool
 from tests.unit.monitoring.cases import CASES
@@ -95,19 +95,12 @@ def test_limits_are_those_agreed_on(name: str, warning: str, critical: str) -> N
     assert of(name, "warning").for_seconds >= of(name, "critical").for_seconds > 0, "one bad moment wakes nobody"
 
 
-def test_a_dashboard_draws_the_limits_of_its_alert() -> None:
-    drawn = {figure.expr: figure.limits for figure in FIGURES}
-    for recorded, name in (
-        ("grocery:latency:p95_5m", "HighLatency"),
-        ("grocery:errors:ratio5m", "HighErrorRate"),
-        ("grocery:cpu:ratio", "HighCpu"),
-        ("grocery:memory:ratio", "HighMemory"),
-        ("grocery:disk:free_ratio", "DiskSpaceLow"),
-    ):
-        limits = drawn[recorded]
-        assert (f"{limits.warning:g}", f"{limits.critical:g}") == tuple(
-            of(name, severity).expr.split()[-1] for severity in ("warning", "critical")
-        ), name
+@pytest.mark.parametrize("figure", [one for one in FIGURES if one.limits != Limits()], ids=lambda one: one.title)
+def test_what_is_drawn_as_bad_is_what_alerts_call_bad(figure: Figure) -> None:
+    told = {alert.severity: alert for alert in every_alert() if alert.expr.startswith(f"{figure.expr} ")}
+    limits = {severity: float(alert.expr.split()[-1]) for severity, alert in told.items()}
+    assert limits == {"warning": figure.limits.warning, "critical": figure.limits.critical}
+    assert {alert.expr.split()[-2] for alert in told.values()} == {"<" if figure.limits.below else ">"}
 
 
 @pytest.mark.parametrize(

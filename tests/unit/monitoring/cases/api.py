@@ -120,7 +120,7 @@ CASES = (
         series=answers({"200": rising(10, minutes=120), "503": then(rising(1, minutes=30), flat(1800, minutes=90))}),
         at=120,
         # The long time still shows it, the short one does not.
-        fires=(Fired(severity="warning", summary="2.487% of requests failed, more than 0.1 % a month allows for"),),
+        fires=(Fired(severity="warning", summary="2.492% of requests failed, more than 0.1 % a month allows for"),),
     ),
     Case(
         alert="ErrorBudgetBurn",
