@@ -1,7 +1,7 @@
 /** The way to the application as a browser has it: by its public name, through the edge, with its cookies. */
 import { Agent, request } from "node:https";
-import { connect } from "node:tls";
 import type { Duplex } from "node:stream";
+import { connect, type ConnectionOptions } from "node:tls";
 import WebSocket from "ws";
 import type { Config } from "./config.ts";
 
@@ -9,15 +9,20 @@ const ANSWER_LIMIT = 1024 * 1024;
 
 /** Connects to the edge whoever is asked for. The certificate must be the origin's: its name is asked for and checked. */
 class EdgeAgent extends Agent {
-  readonly #options: { readonly host: string; readonly port: number; readonly servername: string };
+  readonly #options: ConnectionOptions;
 
-  constructor({ origin, edge }: Pick<Config, "origin" | "edge">) {
+  constructor({ origin, edge }: Pick<Config, "origin" | "edge">, authority: string | undefined) {
     super({ keepAlive: false });
-    this.#options = { ...edge, servername: origin.hostname };
+    this.#options = {
+      ...edge,
+      servername: origin.hostname,
+      ALPNProtocols: ["http/1.1"],
+      ...(authority === undefined ? {} : { ca: authority }),
+    };
   }
 
   override createConnection(): Duplex {
-    return connect({ ...this.#options, ALPNProtocols: ["http/1.1"] });
+    return connect(this.#options);
   }
 }
 
@@ -37,9 +42,10 @@ export class Door {
   readonly #agent: EdgeAgent;
   #cookies = new Map<string, string>();
 
-  constructor(config: Pick<Config, "origin" | "edge">) {
+  /** `authority`: who alone may vouch for the edge, a certificate; otherwise whom Node believes. */
+  constructor(config: Pick<Config, "origin" | "edge">, authority?: string) {
     this.#origin = config.origin;
-    this.#agent = new EdgeAgent(config);
+    this.#agent = new EdgeAgent(config, authority);
   }
 
   get cookieHeader(): string {

@@ -6,9 +6,9 @@ import type { Door } from "./door.ts";
 import type { Step, Times, Turn } from "./figures.ts";
 import { within } from "./patience.ts";
 
-/** Milliseconds. Far beyond what people bear: who waits longer has not been served. */
-const PATIENCE: Readonly<Record<Step, number>> = { login: 10_000, connect: 20_000, write: 15_000, sync: 15_000, logout: 10_000 };
-const CLOSING_MS = 5_000;
+/** Milliseconds for each step. Far beyond what people bear: who waits longer has not been served. */
+export type Patience = Readonly<Record<Step | "closing", number>>;
+const PATIENCE: Patience = { login: 10_000, connect: 20_000, write: 15_000, sync: 15_000, logout: 10_000, closing: 5_000 };
 
 const seconds = (since: number) => (performance.now() - since) / 1000;
 
@@ -16,18 +16,18 @@ const seconds = (since: number) => (performance.now() - since) / 1000;
  * One visit: log in, open two clients, write in one, see it in the other, log out. Whatever happens, nothing of it is
  * left: no client, no session that could still be ended, no cookie. `fresh` makes the clients begin from nothing.
  */
-export async function turn(config: Config, door: Door, log: Log, fresh: boolean): Promise<Turn> {
+export async function turn(config: Config, door: Door, log: Log, fresh: boolean, patience = PATIENCE): Promise<Turn> {
   let step: Step = "login";
   const clients: Client[] = [];
   let failed: unknown;
   const times: { -readonly [Key in keyof Times]: number } = { login: 0, write: 0, sync: 0 };
   const perform = async (): Promise<void> => {
     let began = performance.now();
-    const identity = await within(PATIENCE.login, "logging in", (signal) => logIn(config, door, signal));
+    const identity = await within(patience.login, "logging in", (signal) => logIn(config, door, signal));
     times.login = seconds(began);
 
     step = "connect";
-    const { writer, itemId, watched } = await within(PATIENCE.connect, "connecting", async (signal) => {
+    const { writer, itemId, watched } = await within(patience.connect, "connecting", async (signal) => {
       const [writer, reader] = ["writer", "reader"].map((device) => new Client(config.origin, identity, device));
       if (!writer || !reader) throw new Error("two clients were made");
       clients.push(writer, reader);
@@ -40,11 +40,11 @@ export async function turn(config: Config, door: Door, log: Log, fresh: boolean)
     const quantity = new Date().toISOString();
     began = performance.now();
     const seen = watched.saw(quantity).then(() => (times.sync = seconds(began)));
-    await within(PATIENCE.write, "writing", () => writer.write(itemId, quantity));
+    await within(patience.write, "writing", () => writer.write(itemId, quantity));
     times.write = seconds(began);
 
     step = "sync";
-    await within(PATIENCE.sync, "seeing what was written", () => seen);
+    await within(patience.sync, "seeing what was written", () => seen);
   };
   try {
     await perform();
@@ -53,13 +53,13 @@ export async function turn(config: Config, door: Door, log: Log, fresh: boolean)
   }
   const loggedIn = step !== "login" || door.cookieHeader !== "";
   const forgetting = fresh || failed !== undefined;
-  await within(CLOSING_MS, "closing", () => Promise.all(clients.map((client) => client.close(forgetting)))).catch((error: unknown) =>
+  await within(patience.closing, "closing", () => Promise.all(clients.map((client) => client.close(forgetting)))).catch((error: unknown) =>
     log("warn", "a client could not be closed", { error: errorText(error) }),
   );
   if (loggedIn)
     try {
       if (failed === undefined) step = "logout";
-      await within(PATIENCE.logout, "logging out", (signal) => door.post("/api/auth/logout", {}, signal));
+      await within(patience.logout, "logging out", (signal) => door.post("/api/auth/logout", {}, signal));
     } catch (error) {
       failed ??= error;
     }
