@@ -79,8 +79,10 @@ class Restarts:
     before: tuple[Known, ...] = ()
     after: tuple[Known, ...] = ()
     killed: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began: float = 0.0
+    """The same as time.monotonic()."""
     seconds: float = 0.0
-    """From the kill until Prometheus judged by its rules again."""
+    """From then on until both were well again."""
     silence: str = ""
     silences: tuple[str, ...] = ()
     answered: int = 0
@@ -212,12 +214,12 @@ def _kill_the_watchers(drill: Drill, client: httpx.Client) -> None:
         with watching.prometheus(checkout) as asked:
             seen.before = tuple(alert for alert in asked.alerts() if alert.state == "firing")
         fired = {_identity(alert) for alert in seen.before}
-        seen.killed, began = datetime.now(UTC), time.monotonic()
+        seen.killed, seen.began = datetime.now(UTC), time.monotonic()
         for workload in ("prometheus", "alertmanager"):
             faults.kill(checkout, workload)
         for workload in ("prometheus", "alertmanager"):
             faults.until_running(checkout, workload)
-        seen.seconds = time.monotonic() - began
+        seen.seconds = time.monotonic() - seen.began
         with watching.prometheus(checkout) as asked:
             # Rules are looked at twice before they go on from where they were.
             with contextlib.suppress(AssertionError):
