@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from rendering import render_yaml
 from rendering.monitoring import rules
 from rendering.monitoring.alerts import by_concern
@@ -18,7 +20,7 @@ from tests.unit.monitoring.scopes import EVERYTHING
 PER_MINUTE = 60 // INTERVAL_SECONDS
 
 # Less often than in a stack where only minutes count, for the time it takes.
-_EVALUATED_SECONDS = {"host": 60, "database": 30, "workloads": 30}
+_EVALUATED_SECONDS = {"host": 300, "database": 30, "workloads": 30}
 
 Series = Mapping[str, str]
 """Selector -> values, as promtool writes them: one each 15 s."""
@@ -85,12 +87,13 @@ def write(folder: Path, cases: Sequence[Case]) -> list[Path]:
             if not mine:
                 continue
             tests = place / f"{concern}_test.yml"
-            alerting = f"{concern}.yml"
-            recorded = "grocery:" in (place / alerting).read_text(encoding="utf-8")
+            files = [f"{concern}.yml"]
+            if "grocery:" in (place / files[0]).read_text(encoding="utf-8"):
+                files.insert(0, "figures.yml")
             document = {
-                "rule_files": [*(["figures.yml"] if recorded else []), alerting],
-                # Otherwise at random; one evaluation of a group may be seen by the next one or not.
-                "group_eval_order": ["figures", "budgets"] if recorded else [],
+                "rule_files": files,
+                # Otherwise at random: what one group records would be seen by the next one, or not.
+                "group_eval_order": [name for file in files for name in _groups(place / file)],
                 "evaluation_interval": f"{_EVALUATED_SECONDS.get(concern, INTERVAL_SECONDS)}s",
                 "tests": [_test(case, alerts) for case in mine],
             }
@@ -101,6 +104,10 @@ def write(folder: Path, cases: Sequence[Case]) -> list[Path]:
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=600)
+
+
+def _groups(file: Path) -> list[str]:
+    return [group["name"] for group in YAML(typ="safe").load(file)["groups"]]
 
 
 def _test(case: Case, alerts: Sequence[Alert]) -> dict[str, object]:

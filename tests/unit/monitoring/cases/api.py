@@ -116,11 +116,11 @@ CASES = (
     ),
     Case(
         alert="ErrorBudgetBurn",
-        when="what failed for half an hour is mended since",
-        series=answers({"200": rising(10, minutes=120), "503": then(rising(1, minutes=30), flat(1800, minutes=90))}),
-        at=120,
+        when="what failed for ten minutes is mended since",
+        series=answers({"200": rising(10), "503": then(rising(1, minutes=10), flat(600, minutes=50))}),
+        at=46,
         # The long time still shows it, the short one does not.
-        fires=(Fired(severity="warning", summary="2.492% of requests failed, more than 0.1 % a month allows for"),),
+        fires=(Fired(severity="warning", summary="2.241% of requests failed, more than 0.1 % a month allows for"),),
     ),
     Case(
         alert="ErrorBudgetBurn",
