@@ -20,8 +20,8 @@ from xdist.workermanage import WorkerController
 from cli import building, images
 
 WORKERS = 2
-CLEARING_SECONDS = 90
-"""For a worker that was interrupted to remove its engine."""
+CLEARING_SECONDS = 300
+"""For a worker that was interrupted to end its test and to remove its engine."""
 
 APART = (
     "tests/e2e/images/",
@@ -36,6 +36,8 @@ APART = (
 )
 """Of the tests with an engine, those that do not need the stack that the others share, by how their paths begin."""
 
+STOP = "stop"
+"""A file in the folder common to all workers: no other test is to begin."""
 COMMON = "common"
 """What a worker finds the folder by that is common to all."""
 
@@ -70,7 +72,9 @@ class Workers:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Ctrl-C reaches the workers too. xdist would end them within seconds, and their engines would stay."""
+        """After Ctrl-C xdist would end the workers within seconds, and their engines would stay."""
+        if self._common:
+            (Path(self._common.name) / STOP).touch()
         for node in self._nodes:
             # However that ends, xdist sees to the rest.
             with contextlib.suppress(Exception):
@@ -90,6 +94,9 @@ class Worker:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """A test that is marked `alone` waits until the others' have ended, and lets none begin meanwhile."""
+        # The terminal's signal reaches the workers as well, but may have been taken by what a test had started.
+        if (self._folder / STOP).exists():
+            raise KeyboardInterrupt
         alone = item.get_closest_marker("alone") is not None
         with contextlib.ExitStack() as door, contextlib.ExitStack() as room:
             door.enter_context(_locked(self._folder / "door"))
