@@ -60,7 +60,11 @@ describe("a record", () => {
     });
   });
 
-  it.each(["plain words", "{ not JSON", '"text"', "{}", '{"level":7}'])("of %j is the line, and claims no more", (text) => {
+  it("tells the level of a line of Prometheus and its kin", () => {
+    expect(line('time=2026-01-02T03:04:05Z level=ERROR source=a.go:1 msg="x"')).toMatchObject({ severityNumber: 17, severityText: "ERROR" });
+  });
+
+  it.each(["plain words", "words about level=ERROR",  "{ not JSON", '"text"', "{}", '{"level":7}'])("of %j is the line, and claims no more", (text) => {
     expect(line(text)).toEqual({
       timeUnixNano: String(AT),
       body: { stringValue: text },

@@ -49,14 +49,16 @@ export class DockerWatch {
     const began = performance.now();
     let observed: Family[] = [];
     let up = 0;
+    const late = AbortSignal.timeout(BUDGET_MS);
     try {
-      const observation = await this.#observe(AbortSignal.timeout(BUDGET_MS));
+      const observation = await this.#observe(late);
       observed = [...containerFamilies(observation), ...taskFamilies(observation)];
       up = 1;
       if (this.#down) this.#log("info", "the engine answers again");
       this.#down = false;
     } catch (error) {
-      if (!this.#down) this.#log("warn", "the engine does not answer", { error: errorText(error) });
+      const why = late.aborted ? `no answer within ${BUDGET_MS / 1000} s` : errorText(error);
+      if (!this.#down) this.#log("warn", "the engine does not answer", { error: why });
       this.#down = true;
     }
     return [

@@ -37,9 +37,12 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** The line as it is; of one that is JSON, its level and the request that it is about are told besides. */
+// Prometheus and its kin write neither JSON nor prose: time=… level=INFO msg="…"
+const levelOf = (text: string) => /^(?:[\w.]+=(?:"[^"]*"|\S*) )*?level=(\w+)(?: |$)/.exec(text.slice(0, 200))?.[1];
+
+/** The line as it is; its level, and of one that is JSON the request that it is about, are told besides. */
 export function recordOf({ text, stream, time }: Line): LogRecord {
-  const { level, requestId, id } = parsed(text);
+  const { level = levelOf(text), requestId, id } = parsed(text);
   const severity = typeof level === "string" ? SEVERITY[level.toLowerCase()] : undefined;
   // The edge's lines call it id.
   const request = typeof requestId === "string" ? requestId : typeof id === "string" ? id : undefined;
