@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from docker import DockerClient
 from docker.models.containers import Container
 
-from tests.e2e.lab import UID, Certificates, Lab, make_certificates, until
+from tests.e2e.lab import UID, Certificates, Lab, make_certificates
 from tests.support import images
 from tests.support.checkout import free_port
+from tests.support.looking import until
 
 NAME = "pebble"
 PORT = 14000

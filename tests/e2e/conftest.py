@@ -9,7 +9,7 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from docker import APIClient
+from docker import APIClient, DockerClient
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from cli.engine_host import Api
@@ -40,6 +40,13 @@ def way_out(docker_host: str) -> str:
     # An engine that has just been started for the first time does not name the gateway yet.
     first = next(ipaddress.ip_network(bridge["Subnet"]).hosts())
     return str(bridge.get("Gateway", first))
+
+
+@pytest.fixture(scope="session")
+def client(docker_host: str) -> Iterator[DockerClient]:
+    """For single containers: of stacks the engine's API tells more directly."""
+    with contextlib.closing(DockerClient(base_url=docker_host, timeout=120)) as with_engine:
+        yield with_engine
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,7 @@ import datetime as dt
 import ipaddress
 import os
 import secrets
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +19,9 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 from docker.types import Mount
 
+from tests.support.looking import until
+
 UID = 10001
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Waits until `condition` is true; fails naming `what` after `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"after {seconds:.0f} s still not: {what}")
-        time.sleep(0.2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +176,7 @@ def healthy(container: Container) -> bool:
 def until_healthy(container: Container, seconds: float = 60) -> None:
     """Waits for the health check; on failure shows the container's log."""
     try:
-        until(lambda: healthy(container), "healthy", seconds)
+        until(lambda: healthy(container), "healthy", seconds=seconds)
     except AssertionError as error:
         raise AssertionError(f"{error}; its log:\n{logs(container)}") from None
 
@@ -197,7 +189,7 @@ def until_exit(container: Container, seconds: float = 60) -> int:
         return container.status == "exited"
 
     try:
-        until(stopped, "stopped by itself", seconds)
+        until(stopped, "stopped by itself", seconds=seconds)
     except AssertionError as error:
         raise AssertionError(f"{error}; its log:\n{logs(container)}") from None
     return int(container.attrs["State"]["ExitCode"])

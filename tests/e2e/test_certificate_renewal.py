@@ -22,18 +22,9 @@ from docker.models.containers import Container
 from rendering import nginx
 from tests.e2e import authority as authorities
 from tests.e2e.authority import Authority
-from tests.e2e.lab import (
-    Certificates,
-    Lab,
-    execute,
-    healthy,
-    logs,
-    make_certificates,
-    succeed,
-    until,
-    until_healthy,
-)
+from tests.e2e.lab import Certificates, Lab, execute, healthy, logs, make_certificates, succeed, until_healthy
 from tests.e2e.lone_edge import Door, start_behind, start_sockets
+from tests.support.looking import until
 
 DOMAIN = "grocery.test"
 ROOMY = nginx.Zone(rate="10000r/s", burst=10000)
@@ -53,13 +44,6 @@ EDGE = nginx.Edge(
 LIFETIME = 120
 """Seconds: a renewal is due after half of them, and the client looks every few."""
 SOCKETS = 20
-
-
-@pytest.fixture(scope="module")
-def client(docker_host: str) -> Iterator[DockerClient]:
-    with_engine = DockerClient(base_url=docker_host, timeout=120)
-    yield with_engine
-    with_engine.close()
 
 
 @pytest.fixture
@@ -223,7 +207,11 @@ def test_a_renewal_that_the_authority_wants_fails_no_request_and_cuts_no_socket(
         with Visitors(door) as visitors:
             authority.want_renewal_of(before)
             acme.kill("HUP")
-            until(lambda: served(door).serial_number != before.serial_number, "the next certificate is served", 120)
+            until(
+                lambda: served(door).serial_number != before.serial_number,
+                "the next certificate is served",
+                seconds=120,
+            )
             until_enough = visitors.answered + 200
             until(lambda: visitors.answered >= until_enough, "requests were answered after it")
         assert visitors.failures == [], f"{len(visitors.failures)} of {visitors.answered} requests failed"
@@ -240,7 +228,7 @@ def test_a_renewal_that_fails_keeps_what_is_served_and_says_so_until_it_succeeds
     before = served(door)
     account = account_of(acme)
     with authority.misled(DOMAIN):
-        until(lambda: told(acme)["failures"], "a renewal was due and failed", LIFETIME)
+        until(lambda: told(acme)["failures"], "a renewal was due and failed", seconds=LIFETIME)
         assert served(door) == before, "what was live still is"
         assert healthy(acme), "Swarm must not kill it for that"
         assert "unreachable" in str(told(acme)["reason"]), "the authority's own words"
@@ -249,7 +237,7 @@ def test_a_renewal_that_fails_keeps_what_is_served_and_says_so_until_it_succeeds
         acme.restart(timeout=20)
         until_healthy(acme)
         assert told(acme)["failures"], "a restart forgets no failure"
-    until(lambda: served(door) != before, "the next certificate is served", LIFETIME)
+    until(lambda: served(door) != before, "the next certificate is served", seconds=LIFETIME)
     assert (told(acme)["failures"], told(acme)["reason"]) == (0, "")
     assert account_of(acme) == account, "no second account for the same client"
     assert figures(acme)["acme_failures_total"] >= 1
@@ -281,7 +269,7 @@ def test_an_authority_that_lost_its_accounts_gets_a_new_one(site: Site) -> None:
             return served(door) != before
         return False
 
-    until(renewed, "a certificate of the new account is served", 2 * LIFETIME)
+    until(renewed, "a certificate of the new account is served", seconds=2 * LIFETIME)
     assert account_of(acme) != account
     assert figures(acme)["acme_failures_total"] >= 1, "the first attempt learnt that the account is gone"
 

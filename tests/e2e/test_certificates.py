@@ -28,13 +28,6 @@ ISSUER = "Pebble"
 
 
 @pytest.fixture(scope="module")
-def client(docker_host: str) -> Iterator[DockerClient]:
-    with_engine = DockerClient(base_url=docker_host, timeout=120)
-    yield with_engine
-    with_engine.close()
-
-
-@pytest.fixture(scope="module")
 def pebble(built: Path, docker_host: str) -> str:
     return authorities.image(built, docker_host)
 

@@ -11,13 +11,6 @@ from docker import DockerClient
 from tests.e2e.lab import Lab
 
 
-@pytest.fixture(scope="module")
-def client(docker_host: str) -> Iterator[DockerClient]:
-    with_engine = DockerClient(base_url=docker_host, timeout=120)
-    yield with_engine
-    with_engine.close()
-
-
 @pytest.fixture
 def lab(client: DockerClient, images: dict[str, str], tmp_path: Path) -> Iterator[Lab]:
     a_lab = Lab(client, images, tmp_path)

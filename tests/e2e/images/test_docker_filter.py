@@ -19,7 +19,8 @@ import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
-from tests.e2e.lab import Lab, healthy, logs, succeed, until, until_healthy
+from tests.e2e.lab import Lab, healthy, logs, succeed, until_healthy
+from tests.support.looking import until
 
 PORT = 2375
 PATIENCE_SECONDS = 20

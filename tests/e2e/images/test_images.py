@@ -22,10 +22,10 @@ from tests.e2e.lab import (
     logs,
     make_certificates,
     succeed,
-    until,
     until_exit,
     until_healthy,
 )
+from tests.support.looking import until
 
 ROOT = Path(__file__).parents[3]
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -620,7 +620,7 @@ def test_a_stopping_edge_is_gone_within_seconds_though_a_connection_is_open(edge
     until_healthy(edge.publish(NGINX))
     hold = "{ printf 'GET / HTTP/1.1\\r\\n'; sleep 60; } | nc 127.0.0.1 8080"
     container.exec_run(["sh", "-c", hold], detach=True)
-    until(lambda: ":8080 " in succeed(container, "netstat", "-tn"), "the connection is open", 10)
+    until(lambda: ":8080 " in succeed(container, "netstat", "-tn"), "the connection is open", seconds=10)
     begun = time.monotonic()
     container.stop(timeout=30)
     assert time.monotonic() - begun < 8, "the port is closed already and the next edge waits for it"

@@ -12,8 +12,9 @@ from docker.models.containers import Container
 from rendering import nginx
 from rendering.monitoring import alertmanager
 from tests.e2e.edges import EDGE
-from tests.e2e.lab import Lab, execute, healthy, make_certificates, succeed, until, until_exit, until_healthy
+from tests.e2e.lab import Lab, execute, healthy, make_certificates, succeed, until_exit, until_healthy
 from tests.e2e.lone_edge import start_edge
+from tests.support.looking import until
 
 PARTS = (
     *("prometheus", "alertmanager", "node-exporter", "postgres-exporter", "nginx-exporter", "blackbox-exporter"),

@@ -11,8 +11,9 @@ from docker import DockerClient
 from docker.models.containers import Container
 
 from tests.e2e.edges import CLOSED, EDGE, FILES, ISSUED, LIMITED, PUBLIC
-from tests.e2e.lab import Certificates, Lab, make_certificates, until
+from tests.e2e.lab import Certificates, Lab, make_certificates
 from tests.e2e.lone_edge import Door, door_of, start_behind, start_edge, start_sockets
+from tests.support.looking import until
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +22,10 @@ def certificates() -> Certificates:
 
 
 @pytest.fixture(scope="module")
-def lab(docker_host: str, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    client = DockerClient(base_url=docker_host, timeout=120)
+def lab(client: DockerClient, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     a_lab = Lab(client, images, tmp_path_factory.mktemp("rendering"))
     yield a_lab
     a_lab.close()
-    client.close()
 
 
 @pytest.fixture(scope="module")

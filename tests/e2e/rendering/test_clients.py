@@ -12,8 +12,9 @@ from docker.models.containers import Container
 
 from rendering import nginx
 from tests.e2e.edges import ASSET, EDGE, LIMITED, WATCHED, WEBSOCKET
-from tests.e2e.lab import Certificates, Lab, logs, succeed, until, until_healthy
+from tests.e2e.lab import Certificates, Lab, logs, succeed, until_healthy
 from tests.e2e.lone_edge import Answer, Door, door_of, edge_files, start_edge, start_sockets
+from tests.support.looking import until
 
 # --- nginx: how much one client may --------------------------------------------------------------------------------
 
@@ -85,7 +86,7 @@ def test_one_client_s_slow_requests_are_bounded_and_others_notice_nothing(
     with contextlib.ExitStack() as slow:
         for _ in range(LIMITED.connections):
             slow.enter_context(strict.connect()).sendall(f"{head}Content-Length: 100\r\n\r\nthe rest comes".encode())
-        until(lambda: strict.ask("/", headers=somebody).status == 429, "all its requests are under way", 5)
+        until(lambda: strict.ask("/", headers=somebody).status == 429, "all its requests are under way", seconds=5)
         assert strict.ask("/", headers={"X-Forwarded-For": "192.0.2.4"}).status == 200
 
 

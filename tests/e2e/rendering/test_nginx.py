@@ -14,8 +14,9 @@ import pytest
 
 from rendering import nginx
 from tests.e2e.edges import ASSET, CLOSED, EDGE, ISSUED, LIMITED, PROXIED, PUBLIC, SCRIPT, WATCHED, WEBSOCKET
-from tests.e2e.lab import Certificates, Lab, logs, succeed, until, until_exit
+from tests.e2e.lab import Certificates, Lab, logs, succeed, until_exit
 from tests.e2e.lone_edge import Answer, Door, door_of, edge_files, start_edge
+from tests.support.looking import until
 
 # --- nginx: the text -------------------------------------------------------------------------------------------------
 
