@@ -132,7 +132,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         source=(_alerts("TasksMissing"), _workload("edge")),
-        target=(_alerts("SiteDown", "RedirectBroken", "EdgeUnmeasured", *_USE),),
+        target=(_alerts("RedirectBroken", "EdgeUnmeasured", *_USE),),
     ),
     Cause(source=(_alerts("SiteDown"),), target=(_alerts("RedirectBroken", *_USE),)),
     # Who asks the engine and hears zero-cache.

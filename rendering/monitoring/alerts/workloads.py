@@ -32,7 +32,8 @@ def alerts(watched: Watched) -> tuple[Alert, ...]:
         alert(
             "TasksMissing",
             f"{running} < 1",
-            for_seconds=MINUTE,
+            # A stop-first update, or the first start of a stack on a busy machine, takes most of a minute.
+            for_seconds=90,
             severity=felt,
             summary=f"{{{{ $value | humanize }}}} of {watched.replicas} tasks run",
             description="It is not there at all.",

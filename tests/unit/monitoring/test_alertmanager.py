@@ -240,4 +240,4 @@ def test_causes_fire_no_later_than_what_they_silence() -> None:
         if firing.severity == "critical" and firing.name in ("PostgresDown", "TasksMissing", "SiteDown"):
             for other in silenced_by(firing):
                 if other.severity == "critical" and other.name != "ErrorBudgetBurn":
-                    assert firing.for_seconds <= max(other.for_seconds, 60), (firing.name, other.name)
+                    assert firing.for_seconds <= max(other.for_seconds, 90), (firing.name, other.name)
