@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import promql_parser
@@ -9,6 +10,8 @@ from promql_parser import BinaryExpr, Call, Expr, ParenExpr, VectorSelector
 
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 SETS = frozenset({"and", "or", "unless"})
+# As the parser writes it; no label of ours says so.
+_OFFSET = re.compile(r" offset -?\w+")
 ABSENCE = frozenset({"absent", "absent_over_time"})
 
 
@@ -16,11 +19,13 @@ def figures(expression: str) -> list[str]:
     """The parts of an expression that have a value where nothing is wrong.
 
     Comparisons answer 0 or 1 instead of leaving out what is right, the two sides of `and`, `or` and `unless` stand for
-    themselves, and what is to be noticed when it is absent is asked for. Constants are left out.
+    themselves, what is to be noticed when it is absent is asked for, and what was some time ago is asked for as it is.
+    Constants are left out.
 
     Raises ValueError for what is no expression.
     """
-    return [str(part) for part in _parts(promql_parser.parse(expression)) if selectors(str(part))]
+    parts = [_OFFSET.sub("", str(part)) for part in _parts(promql_parser.parse(expression))]
+    return [part for part in parts if selectors(part)]
 
 
 def selectors(expression: str) -> list[str]:

@@ -22,6 +22,8 @@ from tests.support import promql
         ("sum by (x) (a unless on (x) b)", ["a{}", "b{}"]),
         ("count(a == 0)", ["count((a{}) == bool (0))"]),
         ("sum((a and b) or c)", ["a{}", "b{}", "c{}"]),
+        ("a - a offset 5m", ["a{} - a{}"]),
+        ("rate(a[5m] offset 1h30m)", ["rate(a{}[5m])"]),
         ("vector(1)", []),
     ],
 )
