@@ -93,7 +93,7 @@ def test(stack: StackName = LOCAL_STACK, json: AsJson = False) -> None:
         terminal.show_json([asdict(result) for result in results])
     else:
         _show_results(results)
-    if any(result.outcome in ("failed", "unknown") for result in results):
+    if any(result.outcome in ("failed", "unknown", "not applied") for result in results):
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -203,11 +203,15 @@ def judge(receivers: list[str], *, before: Attempts, now: Attempts) -> dict[str,
 
 
 def reason(log: str, receiver: str) -> str:
-    """Why a notification failed, out of Alertmanager's log; the last word on it."""
+    """Why a notification failed, out of Alertmanager's log; the last word on it.
+
+    What it gives up at once it names by `<receiver>/<kind>[<number>]: ` in front of the reason only.
+    """
     for line in reversed(log.splitlines()):
         fields = fields_of(line) or {}
-        if fields.get("receiver") == receiver and fields.get("err"):
-            return str(fields["err"])
+        said = str(fields.get("err") or "")
+        if said and (fields.get("receiver") == receiver or said.startswith(f"{receiver}/")):
+            return said
     return ""
 
 

@@ -56,6 +56,13 @@ def test_the_reason_is_alertmanagers_last_word_on_the_receiver(line: str) -> Non
     assert reason("\n".join([FIRST, line, OTHER, '{"receiver":"slack","msg":"no reason"}']), "slack") == WORDS
 
 
+def test_what_alertmanager_gave_up_at_once_has_its_reason_too() -> None:
+    words = "pagerduty/pagerduty[0]: notify retry canceled due to unrecoverable error after 1 attempts: 403"
+    line = json.dumps({"level": "ERROR", "msg": "Notify for alerts failed", "num_alerts": 1, "err": words})
+    assert reason(line, "pagerduty") == words
+    assert reason(line, "slack") == ""
+
+
 def test_a_reason_of_one_word_is_read_too() -> None:
     assert reason("level=WARN receiver=email err=EOF", "email") == "EOF"
 
