@@ -30,6 +30,10 @@ class Unreachable(Exception):
     """What is asked for cannot be reached; the words say what stands in the way."""
 
 
+class PortTaken(Exception):
+    """The local port that was asked for cannot be listened on."""
+
+
 class Absent(Unreachable):
     """None of its containers runs on the engine that is asked."""
 
@@ -49,7 +53,7 @@ def tunnel(
     local_port: which one; 0 for one that is free.
     complain:   hears why a connection could not be passed on; its client sees it closed.
 
-    Raises Absent when no container here can pass anything on, OSError when local_port is taken.
+    Raises Absent when no container here can pass anything on, PortTaken when local_port is.
     """
     container, host = relay(api, stack, workload)
     with _Tunnel(api, container, ["busybox", "nc", host, str(port)], local_port, complain) as opened:
@@ -93,9 +97,11 @@ class _Tunnel:
         self._complain = complain
         self._open: set[_Connection] = set()
         self._serving: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", local_port))
+        try:
+            self._listener = socket.create_server(("127.0.0.1", local_port))
+        except OSError as error:
+            raise PortTaken(str(error)) from error
         self.port = int(self._listener.getsockname()[1])
-
         self._closed = False
         self._accepting = _started(self._accept)
 

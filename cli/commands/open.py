@@ -17,7 +17,7 @@ from cli.errors import ConfigError, MachineError
 from cli.monitoring import ALERTMANAGER_PORT, GRAFANA_PORT, PROMETHEUS_PORT, require_monitoring
 from cli.options import StackName
 from cli.stack import LOCAL_STACK, Stack, open_stack
-from cli.tunnel import Unreachable, tunnel
+from cli.tunnel import PortTaken, Unreachable, tunnel
 
 
 class Part(StrEnum):
@@ -64,7 +64,7 @@ def open_part(
                 _until_interrupted()
         except Unreachable as words:
             raise unreachable(opened, part, words) from words
-        except OSError as error:
+        except PortTaken as error:
             raise MachineError(
                 f"port {port} cannot be listened on",
                 value=str(error),
