@@ -303,7 +303,8 @@ def disk_now(stack: Stack, api: Api) -> Disk | None:
     if not engine_host.is_this_machine(stack.settings.target.host) or not folder.is_dir():
         return None
     usage = shutil.disk_usage(folder)
-    return Disk(path=str(folder), free_bytes=usage.free, total_bytes=usage.total)
+    # What is reserved for root is nobody's to fill: left out, as df does and as the alerts count.
+    return Disk(path=str(folder), free_bytes=usage.free, total_bytes=usage.used + usage.free)
 
 
 def _seconds_since(timestamp: str) -> float:

@@ -66,6 +66,8 @@ class BlackboxExporter(pulumi.ComponentResource):
                 "/usr/bin/prometheus-blackbox-exporter",
                 "--web.listen-address=:9115",
                 "--config.file=/etc/blackbox/blackbox.yml",
+                # Each probe says how it goes, at every turn; how it went is in its figures.
+                "--log.level=warn",
             ),
             env=memory_limit(size),
             configs=(
