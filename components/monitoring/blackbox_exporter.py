@@ -65,6 +65,7 @@ class BlackboxExporter(pulumi.ComponentResource):
             command=(
                 "/usr/bin/prometheus-blackbox-exporter",
                 "--web.listen-address=:9115",
+                "--log.format=json",
                 "--config.file=/etc/blackbox/blackbox.yml",
                 # Each probe says how it goes, at every turn; how it went is in its figures.
                 "--log.level=warn",

@@ -46,6 +46,7 @@ class NginxExporter(pulumi.ComponentResource):
             command=(
                 "/usr/bin/prometheus-nginx-exporter",
                 "--web.listen-address=:9113",
+                "--log.format=json",
                 f"--nginx.scrape-uri=http://{names.EDGE}:{nginx.FIGURES_PORT}/stub_status",
             ),
             env=memory_limit(size),

@@ -63,6 +63,7 @@ class NodeExporter(pulumi.ComponentResource):
             command=(
                 "/usr/bin/prometheus-node-exporter",
                 "--web.listen-address=:9100",
+                "--log.format=json",
                 *exporters.NODE_FLAGS,
                 # All that is left is the volume: the rest is memory or files the engine puts into every container.
                 "--collector.filesystem.mount-points-exclude=^/$|^/(dev|etc|proc|run|sys|tmp|usr)($|/)",

@@ -65,6 +65,7 @@ class PostgresExporter(pulumi.ComponentResource):
             command=(
                 "/usr/bin/prometheus-postgres-exporter",
                 "--web.listen-address=:9187",
+                "--log.format=json",
                 *exporters.POSTGRES_FLAGS,
             ),
             env={
