@@ -25,6 +25,8 @@ PATIENCE_MS = 15_000
 RECOVERY_MS = 120_000
 """For what waits for a service to come back, and for the page's own pause between two attempts (at most 30 s)."""
 
+expect.set_options(timeout=PATIENCE_MS)
+
 LOGINS = 3
 """Chromium gives up on every request it has open when the machine gets or loses an address, as with each container."""
 
@@ -100,11 +102,11 @@ class Person:
                 self.see("user-name").wait_for(timeout=PATIENCE_MS / LOGINS)
             if not self.see("auth-error").filter(has_text="cannot be reached").is_visible():
                 break
-        expect(self.see("user-name")).to_have_text(self.account.name, timeout=PATIENCE_MS)
+        expect(self.see("user-name")).to_have_text(self.account.name)
 
     def open_account(self) -> None:
         self.see("account-open").click()
-        expect(self.see("account-email")).to_have_text(self.account.email, timeout=PATIENCE_MS)
+        expect(self.see("account-email")).to_have_text(self.account.email)
 
     def expect_connection(self, state: str, *, timeout: int = PATIENCE_MS) -> None:
         expect(self.see("connection")).to_have_attribute("data-state", state, timeout=timeout)
@@ -115,7 +117,7 @@ class Person:
         """The id of the new list, which is open afterwards."""
         self.see("new-list-name").fill(name)
         self.see("new-list-submit").click()
-        expect(self.see("list-title")).to_have_text(name, timeout=PATIENCE_MS)
+        expect(self.see("list-title")).to_have_text(name)
         return self.open_list_id
 
     @property
@@ -131,7 +133,7 @@ class Person:
         self.see("share-open").click()
         self.see("share-email").fill(other.account.email)
         self.see("share-submit").click()
-        expect(self.page.locator(f"[data-email='{other.account.email}']")).to_be_visible(timeout=PATIENCE_MS)
+        expect(self.page.locator(f"[data-email='{other.account.email}']")).to_be_visible()
         self.see("dialog-close").click()
 
     def accept(self, list_id: str) -> None:
@@ -170,10 +172,10 @@ class Person:
 
     def expect_order(self, *names: str) -> None:
         """These items and no others, from top to bottom."""
-        expect(self.see("item-name")).to_have_text(list(names), timeout=PATIENCE_MS)
+        expect(self.see("item-name")).to_have_text(list(names))
 
     def expect_no_item(self, name: str) -> None:
-        expect(self.item(name)).to_have_count(0, timeout=PATIENCE_MS)
+        expect(self.item(name)).to_have_count(0)
 
 
 @dataclass(frozen=True)

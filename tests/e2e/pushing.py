@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.e2e.browsing import PATIENCE_MS, Person
+from tests.e2e.browsing import Person
 from tests.support.looking import until
 from tests.support.push import Device, Message
 
@@ -53,19 +53,19 @@ def use_device(person: Person, device: Device) -> None:
 
 def opt_in(person: Person) -> None:
     person.open_account()
-    expect(person.see("push-toggle")).to_have_attribute("data-state", "off", timeout=PATIENCE_MS)
+    expect(person.see("push-toggle")).to_have_attribute("data-state", "off")
     person.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     person.see("push-toggle").click()
-    expect(person.see("push-toggle")).to_have_attribute("data-state", "on", timeout=PATIENCE_MS)
+    expect(person.see("push-toggle")).to_have_attribute("data-state", "on")
 
 
 def opt_out(person: Person) -> None:
     """Whatever the state before."""
     person.open_account()
-    expect(person.see("push-toggle")).to_have_attribute("data-state", re.compile("on|off"), timeout=PATIENCE_MS)
+    expect(person.see("push-toggle")).to_have_attribute("data-state", re.compile("on|off"))
     if person.see("push-toggle").get_attribute("data-state") == "on":
         person.see("push-toggle").click()
-    expect(person.see("push-toggle")).to_have_attribute("data-state", "off", timeout=PATIENCE_MS)
+    expect(person.see("push-toggle")).to_have_attribute("data-state", "off")
 
 
 def receive(person: Person, message: Message) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.e2e import inside
-from tests.e2e.browsing import PATIENCE_MS, Join, Person, session, share_a_list
+from tests.e2e.browsing import Join, Person, session, share_a_list
 from tests.support.checkout import Checkout
 from tests.support.people import PASSWORD
 
@@ -21,9 +21,9 @@ def test_a_new_name_is_everybody_s_to_see(join: Join) -> None:
     ada.open_account()
     ada.see("account-name").fill("Ada Lovelace")
     ada.see("account-name-save").click()
-    expect(ada.see("user-name")).to_have_text("Ada Lovelace", timeout=PATIENCE_MS)
+    expect(ada.see("user-name")).to_have_text("Ada Lovelace")
     ben.see("share-open").click()
-    expect(ben.see("share-member").filter(has_text="Ada Lovelace")).to_be_visible(timeout=PATIENCE_MS)
+    expect(ben.see("share-member").filter(has_text="Ada Lovelace")).to_be_visible()
 
 
 def test_a_new_password_logs_out_the_other_devices_and_is_the_one_from_then_on(join: Join) -> None:
@@ -33,17 +33,17 @@ def test_a_new_password_logs_out_the_other_devices_and_is_the_one_from_then_on(j
     ada.see("password-current").fill("not the password")
     ada.see("password-next").fill(NEXT_PASSWORD)
     ada.see("password-save").click()
-    expect(ada.see("password-error")).not_to_be_empty(timeout=PATIENCE_MS)
+    expect(ada.see("password-error")).not_to_be_empty()
     ada.see("password-current").fill(PASSWORD)
     ada.see("password-save").click()
-    expect(ada.see("password-save-done")).not_to_be_empty(timeout=PATIENCE_MS)
+    expect(ada.see("password-save-done")).not_to_be_empty()
 
     phone.page.reload()
-    expect(phone.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
+    expect(phone.see("auth-form")).to_be_visible()
     _try_to_log_in(phone, PASSWORD)
-    expect(phone.see("auth-error")).not_to_be_empty(timeout=PATIENCE_MS)
+    expect(phone.see("auth-error")).not_to_be_empty()
     _try_to_log_in(phone, NEXT_PASSWORD)
-    expect(phone.see("user-name")).to_have_text("Ada", timeout=PATIENCE_MS)
+    expect(phone.see("user-name")).to_have_text("Ada")
 
 
 def test_one_sees_where_one_is_logged_in_and_ends_it_there_or_everywhere(running: Checkout, join: Join) -> None:
@@ -51,23 +51,23 @@ def test_one_sees_where_one_is_logged_in_and_ends_it_there_or_everywhere(running
     phone = join(ada.account)
     cookies = {cookie["name"]: cookie["value"] for cookie in phone.context.cookies()}
     ada.open_account()
-    expect(ada.see("session")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(ada.see("session")).to_have_count(2)
     expect(ada.page.locator("[data-testid=session][data-current=true]")).to_have_count(1)
     for row in ada.see("session").all():
         expect(row).to_contain_text("Chrom")
     ada.see("session-end").click()
-    expect(ada.see("session")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(ada.see("session")).to_have_count(1)
     with session(running) as client:
         for name, value in cookies.items():
             client.cookies.set(name, value)
         assert client.get("/api/auth/session").json()["user"] is None, "a copy of its cookies does not work either"
     phone.page.reload()
-    expect(phone.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
+    expect(phone.see("auth-form")).to_be_visible()
     phone.fill_in_login()
     ada.see("sessions-end-all").click()
-    expect(ada.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
+    expect(ada.see("auth-form")).to_be_visible()
     phone.page.reload()
-    expect(phone.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
+    expect(phone.see("auth-form")).to_be_visible()
 
 
 def test_the_file_with_one_s_data_has_all_of_it_and_nothing_secret(
@@ -100,15 +100,15 @@ def test_a_deleted_account_is_gone_and_its_shared_list_is_the_other_s(running: C
     ada.see("delete-open").click()
     ada.see("delete-password").fill("not the password")
     ada.see("delete-confirm").click()
-    expect(ada.see("delete-error")).not_to_be_empty(timeout=PATIENCE_MS)
+    expect(ada.see("delete-error")).not_to_be_empty()
     ada.see("delete-password").fill(PASSWORD)
     ada.see("delete-confirm").click()
-    expect(ada.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
+    expect(ada.see("auth-form")).to_be_visible()
     assert ada.context.cookies() == []
     _try_to_log_in(ada, PASSWORD)
-    expect(ada.see("auth-error")).not_to_be_empty(timeout=PATIENCE_MS)
+    expect(ada.see("auth-error")).not_to_be_empty()
     ben.expect_item("Milk")
-    expect(ben.see("list-rename")).to_be_visible(timeout=PATIENCE_MS)
+    expect(ben.see("list-rename")).to_be_visible()
     asked = f"SELECT count(*) FROM auth.account WHERE email = '{ada.account.email}'"  # noqa: S608
     assert inside.ask_database(running, asked) == "0"
     asked = f"SELECT count(*) FROM list WHERE id = '{sharing.list_id}'"  # noqa: S608
@@ -120,7 +120,7 @@ def test_where_no_mail_is_sent_nothing_asks_for_it(join: Join) -> None:
     ada.open_account()
     expect(ada.see("account-verified")).to_have_count(0)
     ada.see("logout").click()
-    expect(ada.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
+    expect(ada.see("auth-form")).to_be_visible()
     expect(ada.see("forgot-open")).to_have_count(0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browsing import PATIENCE_MS, Person, Sharing
+from tests.e2e.browsing import Person, Sharing
 
 
 def test_one_line_tells_what_how_much_and_in_which_unit(sharing: Sharing) -> None:
@@ -23,9 +23,7 @@ def test_what_somebody_edits_the_other_sees_with_its_note_unit_and_category(shar
     ada.see("item-edit-category").select_option("household")
     ada.see("item-edit-note").fill("The one with the blue mill")
     ada.see("item-save").click()
-    expect(ben.item("Flour").get_by_test_id("item-note")).to_have_text(
-        "The one with the blue mill", timeout=PATIENCE_MS
-    )
+    expect(ben.item("Flour").get_by_test_id("item-note")).to_have_text("The one with the blue mill")
     expect(ben.item("Flour").get_by_test_id("item-quantity")).to_have_text("3 bags")
     expect(ben.see("category-heading")).to_have_attribute("data-category", "household")
 
@@ -43,12 +41,12 @@ def test_items_stand_in_the_order_of_a_shop_whatever_the_order_they_were_added_i
 def test_each_sees_live_who_added_and_who_has_it_in_the_basket(sharing: Sharing) -> None:
     ada, ben = sharing.ada, sharing.ben
     ada.add("Milk")
-    expect(ben.item("Milk").get_by_test_id("item-author")).to_have_text("Ada", timeout=PATIENCE_MS)
+    expect(ben.item("Milk").get_by_test_id("item-author")).to_have_text("Ada")
     expect(ada.item("Milk").get_by_test_id("item-author")).to_have_text("you")
     ben.check("Milk")
-    expect(ada.item("Milk").get_by_test_id("item-checker")).to_have_text("Ben", timeout=PATIENCE_MS)
+    expect(ada.item("Milk").get_by_test_id("item-checker")).to_have_text("Ben")
     ben.check("Milk")
-    expect(ada.item("Milk").get_by_test_id("item-checker")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(ada.item("Milk").get_by_test_id("item-checker")).to_have_count(0)
 
 
 @pytest.fixture
@@ -59,7 +57,7 @@ def by_hand(sharing: Sharing) -> Sharing:
         sharing.ada.expect_item(name)
     sharing.ben.see("order-toggle").click()
     for person in (sharing.ada, sharing.ben):
-        expect(person.see("order-toggle")).to_have_attribute("data-order", "manual", timeout=PATIENCE_MS)
+        expect(person.see("order-toggle")).to_have_attribute("data-order", "manual")
         person.expect_order("Milk", "Bread", "Eggs")
     return sharing
 
@@ -72,7 +70,7 @@ def test_the_order_made_by_dragging_is_everybody_s_and_stays(by_hand: Sharing) -
     ben.page.reload()
     ben.expect_order("Eggs", "Milk", "Bread")
     ada.see("order-toggle").click()
-    expect(ben.see("order-toggle")).to_have_attribute("data-order", "automatic", timeout=PATIENCE_MS)
+    expect(ben.see("order-toggle")).to_have_attribute("data-order", "automatic")
 
 
 def test_the_order_is_made_by_keyboard_as_well_and_told_to_who_cannot_see_it(by_hand: Sharing) -> None:

@@ -14,7 +14,7 @@ def test_a_new_name_reaches_everybody_on_the_list(sharing: Sharing) -> None:
     sharing.ada.see("list-rename-name").fill("Sunday market")
     sharing.ada.see("list-rename-save").click()
     for person in (sharing.ada, sharing.ben):
-        expect(person.see("list-title")).to_have_text("Sunday market", timeout=PATIENCE_MS)
+        expect(person.see("list-title")).to_have_text("Sunday market")
         expect(person.link(sharing.list_id)).to_contain_text("Sunday market")
 
 
@@ -22,7 +22,7 @@ def test_an_archived_list_is_out_of_the_way_of_everybody_until_it_is_taken_out(s
     ada, ben = sharing.ada, sharing.ben
     ada.see("list-archive").click()
     for person in (ada, ben):
-        expect(person.see("list-archived-badge")).to_be_visible(timeout=PATIENCE_MS)
+        expect(person.see("list-archived-badge")).to_be_visible()
         expect(person.see("archived-toggle")).to_have_attribute("aria-expanded", "false")
         expect(person.link(sharing.list_id)).to_have_count(0)
     ben.see("archived-toggle").click()
@@ -32,7 +32,7 @@ def test_an_archived_list_is_out_of_the_way_of_everybody_until_it_is_taken_out(s
     expect(ben.see("list-unarchive")).to_have_count(0)
     ada.see("list-unarchive").click()
     for person in (ada, ben):
-        expect(person.see("list-archived-badge")).to_have_count(0, timeout=PATIENCE_MS)
+        expect(person.see("list-archived-badge")).to_have_count(0)
         expect(person.link(sharing.list_id)).to_be_visible()
 
 
@@ -53,12 +53,12 @@ def test_a_list_that_is_handed_over_is_the_other_s_to_decide_about(sharing: Shar
     ada.see("share-open").click()
     _member(ada, "Ben").get_by_test_id("list-hand-over").click()
     ada.see("confirm-yes").click()
-    expect(_role(ada, "Ben")).to_have_text("owner", timeout=PATIENCE_MS)
+    expect(_role(ada, "Ben")).to_have_text("owner")
     expect(_role(ada, "Ada")).to_have_text("editor")
     ada.see("dialog-close").click()
     expect(ada.see("list-leave")).to_be_visible()
     for testid in OWNERS_ONLY:
-        expect(ben.see(testid)).to_have_count(1, timeout=PATIENCE_MS)
+        expect(ben.see(testid)).to_have_count(1)
         expect(ada.see(testid)).to_have_count(0)
 
 
@@ -66,9 +66,9 @@ def test_who_leaves_no_longer_has_the_list_and_the_others_see_who_is_left(sharin
     ada, ben = sharing.ada, sharing.ben
     ben.see("list-leave").click()
     ben.see("confirm-yes").click()
-    expect(ben.link(sharing.list_id)).to_have_count(0, timeout=PATIENCE_MS)
+    expect(ben.link(sharing.list_id)).to_have_count(0)
     ada.see("share-open").click()
-    expect(ada.see("share-member")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(ada.see("share-member")).to_have_count(1)
 
 
 def test_an_invitation_can_be_declined_and_withdrawn(sharing: Sharing, join: Join) -> None:
@@ -77,13 +77,13 @@ def test_an_invitation_can_be_declined_and_withdrawn(sharing: Sharing, join: Joi
     ada.invite(cat)
     cat.see("invitation-decline").click(timeout=PATIENCE_MS)
     ada.see("share-open").click()
-    expect(ada.see("share-pending")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(ada.see("share-pending")).to_have_count(0)
     ada.see("dialog-close").click()
     ada.invite(cat)
-    expect(cat.see("invitation")).to_be_visible(timeout=PATIENCE_MS)
+    expect(cat.see("invitation")).to_be_visible()
     ada.see("share-open").click()
     ada.see("share-withdraw").click()
-    expect(cat.see("invitation")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(cat.see("invitation")).to_have_count(0)
     expect(cat.see("list-link")).to_have_count(0)
 
 

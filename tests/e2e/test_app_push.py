@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e import inside
-from tests.e2e.browsing import PATIENCE_MS, Join, Person, Sharing, come, share_a_list
+from tests.e2e.browsing import Join, Person, Sharing, come, share_a_list
 from tests.e2e.pushing import opt_in, opt_out, receive, use_device
 from tests.support.checkout import Checkout
 from tests.support.looking import until
@@ -115,15 +115,15 @@ def test_what_somebody_changes_about_quiet_hours_is_not_undone_by_what_the_serve
     answers: list[Route] = []
     ada.page.route("**/api/push", lambda route: answers.append(route))
     ada.open_account()
-    expect(ada.see("quiet-toggle")).to_be_disabled(timeout=PATIENCE_MS)
+    expect(ada.see("quiet-toggle")).to_be_disabled()
     for answer in answers:
         answer.continue_()
     ada.page.unroute("**/api/push")
     ada.see("quiet-toggle").check()
     ada.see("quiet-from").fill("01:02")
-    expect(ada.see("push-device")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(ada.see("push-device")).to_have_count(1)
     opt_out(ada)
-    expect(ada.see("push-device")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(ada.see("push-device")).to_have_count(0)
     expect(ada.see("quiet-toggle")).to_be_checked()
     expect(ada.see("quiet-from")).to_have_value("01:02")
 
@@ -131,7 +131,7 @@ def test_what_somebody_changes_about_quiet_hours_is_not_undone_by_what_the_serve
 def test_who_opts_out_hears_nothing_more(running: Checkout, listening: Listening, push_service: PushService) -> None:
     ada, ben, device = listening.ada, listening.ben, listening.device
     ada.open_account()
-    expect(ada.see("push-device")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(ada.see("push-device")).to_have_count(1)
     opt_out(ada)
     expect(ada.see("push-device")).to_have_count(0)
     ben.add("Milk")
@@ -151,7 +151,7 @@ def test_a_subscription_that_its_push_service_no_longer_knows_is_forgotten(
     until(lambda: _devices(running, ada) == "0", "the server forgets the device")
     ada.page.reload()
     ada.open_account()
-    expect(ada.see("push-device")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(ada.see("push-device")).to_have_count(0)
 
 
 def test_what_a_push_service_cannot_take_now_is_sent_again_and_arrives_once(
@@ -175,7 +175,7 @@ def test_a_browser_that_was_told_not_to_notify_says_so(join: Join) -> None:
     dan.context.add_init_script("Object.defineProperty(Notification, 'permission', { get: () => 'denied' })")
     dan.page.reload()
     dan.open_account()
-    expect(dan.see("push-toggle")).to_have_attribute("data-state", "denied", timeout=PATIENCE_MS)
+    expect(dan.see("push-toggle")).to_have_attribute("data-state", "denied")
 
 
 def _save_quiet_hours(person: Person) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import inside
-from tests.e2e.browsing import PATIENCE_MS, Person, Sharing, session
+from tests.e2e.browsing import Person, Sharing, session
 from tests.support.checkout import Checkout
 from tests.support.looking import until
 
@@ -54,7 +54,7 @@ def test_a_release_is_offered_to_open_pages_which_go_on_working_and_load_it_when
         for person in (ada, ben):
             # As somebody does who comes back to a tab.
             person.page.evaluate("dispatchEvent(new Event('focus'))")
-            expect(person.see("update-banner")).to_be_visible(timeout=PATIENCE_MS)
+            expect(person.see("update-banner")).to_be_visible()
         ada.page.wait_for_timeout(LOOK_MS)
         assert {name: seen.count for name, seen in loads.items()} == {"Ada": 0, "Ben": 0}, "nobody's page was reloaded"
 

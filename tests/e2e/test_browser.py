@@ -75,7 +75,7 @@ def test_who_is_taken_off_a_list_no_longer_sees_it(sharing: Sharing) -> None:
     ada, ben = sharing.ada, sharing.ben
     ada.see("share-open").click()
     ada.see("share-member").filter(has_text="Ben").get_by_test_id("share-member-remove").click()
-    expect(ben.see("list-missing")).to_be_visible(timeout=PATIENCE_MS)
+    expect(ben.see("list-missing")).to_be_visible()
     expect(ben.link(sharing.list_id)).to_have_count(0)
 
 
@@ -84,9 +84,9 @@ def test_a_stranger_sees_nothing_of_a_list(sharing: Sharing, join: Join) -> None
     sharing.ben.expect_item("Surprise cake")
     eve = join("Eve")
     wire = Wire(eve)
-    expect(eve.see("lists-empty")).to_be_visible(timeout=PATIENCE_MS)
+    expect(eve.see("lists-empty")).to_be_visible()
     eve.open_list(sharing.list_id)
-    expect(eve.see("list-missing")).to_be_visible(timeout=PATIENCE_MS)
+    expect(eve.see("list-missing")).to_be_visible()
     assert wire.received, "her browser is connected, so that there is something to look through"
     assert not _told(wire.received, "Surprise cake", "Saturday"), "what the page does not show must not arrive either"
 
@@ -135,7 +135,7 @@ def test_a_stranger_cannot_write_to_a_list_with_forged_mutations(
         _forge(eve, (own_list, sharing.list_id), (own_item, item_id))
         wire.sent.clear()
         act()
-        expect(eve.see("message")).to_contain_text("not yours to change", timeout=PATIENCE_MS)
+        expect(eve.see("message")).to_contain_text("not yours to change")
         pushed = [frame for frame in wire.sent if frame.startswith('["push"')]
         assert _told(pushed, sharing.list_id, item_id), f"{attempt}: was not forged"
         assert _rows(running, sharing.list_id) == before, f"{attempt}: the database must be as it was"
@@ -222,9 +222,9 @@ def test_logging_out_ends_the_session_everywhere_and_leaves_nothing_in_the_brows
     ada.make_list("Private")
     cookies = {cookie["name"]: cookie["value"] for cookie in ada.context.cookies()}
     ada.see("logout").click()
-    expect(ada.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
+    expect(ada.see("auth-form")).to_be_visible()
     ada.page.reload()
-    expect(ada.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
+    expect(ada.see("auth-form")).to_be_visible()
     kept = ada.page.evaluate("indexedDB.databases().then(all => all.map(one => one.name))")
     assert [name for name in kept if "rep:" in name] == [], "her lists must not stay on this machine"
     assert ada.context.cookies() == [], "nor her cookies"
@@ -234,7 +234,7 @@ def test_logging_out_ends_the_session_everywhere_and_leaves_nothing_in_the_brows
         assert client.get("/api/auth/session").json()["user"] is None, "a copy of her cookies must not work either"
         assert client.post("/api/auth/refresh", json={}).status_code == 401
     ada.fill_in_login()
-    expect(ada.see("list-link")).to_contain_text("Private", timeout=PATIENCE_MS)
+    expect(ada.see("list-link")).to_contain_text("Private")
 
 
 def test_logging_out_gives_what_is_on_its_way_the_time_to_arrive(running: Checkout, join: Join) -> None:
@@ -243,7 +243,7 @@ def test_logging_out_gives_what_is_on_its_way_the_time_to_arrive(running: Checko
     ada.page.evaluate(SLOWNESS)
     ada.add("Milk")
     ada.see("logout").click()
-    expect(ada.see("auth-form")).to_be_visible(timeout=PATIENCE_MS)
+    expect(ada.see("auth-form")).to_be_visible()
     assert "Milk" in _rows(running, list_id)
 
 
@@ -274,7 +274,7 @@ def test_the_page_shows_its_connection_and_delivers_what_was_written_without_one
     ben.expect_connection("connected")
     with running.api() as api:
         api.kill(container_of(api, running.stack, "zero-cache"))
-    expect(ada.see("connection")).not_to_have_attribute("data-state", "connected", timeout=PATIENCE_MS)
+    expect(ada.see("connection")).not_to_have_attribute("data-state", "connected")
     ada.add("Candles")
     ada.expect_item("Candles")
     ada.expect_connection("connected", timeout=RECOVERY_MS)
