@@ -22,7 +22,7 @@ from cli.engine_host import Api
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_SECONDS = 600
-REMOVAL_SECONDS = 60
+REMOVAL_SECONDS = 180
 
 
 def copy_of_the_tree(target: Path) -> Path:
