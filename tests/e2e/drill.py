@@ -169,7 +169,8 @@ def run(watched: Watched, folder: Path, *, patiently: bool) -> Drill:
         serve(checkout, watched.renewed)
     drill.still = _still_there(checkout, [fault.alert for fault in MENDED_SOON])
     if patiently:
-        drill.listen_for_the_end(*FAULTS, *PATIENT, seconds=30 * 60)
+        # The last to be over is what half an hour is looked back for.
+        drill.listen_for_the_end(*FAULTS, *PATIENT, seconds=45 * 60)
     return drill
 
 
