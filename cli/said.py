@@ -49,7 +49,11 @@ def said(api: Api, services: Mapping[str, str], *, since: int | None, count: int
 def containers_here(api: Api, service: str) -> list[str] | None:
     """The service's containers, when all of them are on the node asked; None when some are elsewhere."""
     here = api.info()["Swarm"]["NodeID"]
-    placed = [task for task in api.tasks(filters={"service": service}) if task.get("NodeID")]
+    try:
+        tasks = api.tasks(filters={"service": service})
+    except NotFound:
+        return []  # the service was removed meanwhile
+    placed = [task for task in tasks if task.get("NodeID")]
     if any(task["NodeID"] != here for task in placed):
         return None
     found = ((task["Status"].get("ContainerStatus") or {}).get("ContainerID") for task in placed)

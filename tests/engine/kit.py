@@ -94,7 +94,11 @@ def service(
                 env={"DELAY": "0s", **(env or {})},
                 init=True,
                 healthcheck=docker.ServiceTaskSpecContainerSpecHealthcheckArgs(
-                    tests=["CMD", "/app", "check"], interval="300ms", timeout="1s", retries=2, start_period=start_period
+                    tests=["CMD", "/app", "check"],
+                    interval="300ms",
+                    timeout="10s",
+                    retries=2,
+                    start_period=start_period,
                 ),
                 mounts=mounts,
                 secrets=[

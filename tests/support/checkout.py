@@ -130,7 +130,8 @@ class Checkout:
         if arguments and arguments[0] not in ("test", "bench", "--help"):
             command += ["--stack", self.stack]
         return subprocess.Popen(
-            [*self.place, *command],
+            # Ctrl-C is heard, also where whoever runs the tests does not hear it.
+            ["env", "--default-signal=INT", *self.place, *command],
             cwd=self.root,
             stdin=stdin,
             stdout=subprocess.PIPE,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
@@ -109,9 +110,14 @@ class Worker:
         """Builds the images of the checkout `root` on the engine at `host`; what another worker has built is copied."""
         with _locked(self._folder / "images"):
             there = self._folder / "images.host"
+            written = root / ".local" / "images.json"
             if there.exists():
                 _copy_images(root, there.read_text(), host)
+                # What images share is known where they were built: the ones in between are not copied.
+                written.parent.mkdir(mode=0o700, exist_ok=True)
+                shutil.copy(self._folder / "images.json", written)
             report = building.build(root, host)
+            shutil.copy(written, self._folder / "images.json")
             there.write_text(host)
             return report
 
