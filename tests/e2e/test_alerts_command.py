@@ -117,8 +117,11 @@ def watched(make_checkout: MakeCheckout, images: dict[str, str], mailbox: Mailbo
                 made.append(container)
                 api.put_archive(container, "/", archive(files[workload]))
                 api.start(container)
+            # Prometheus tells again only after a minute, should Alertmanager not have been there yet.
             until(
-                lambda: len(_firing(checkout)) == 3 and not _document(checkout)["doubts"], "all that should fire does"
+                lambda: len(_firing(checkout)) == 3 and not _document(checkout)["doubts"],
+                "all that should fire does",
+                seconds=200,
             )
             yield checkout
         finally:
