@@ -25,6 +25,9 @@ NOT_A_FAULT: Mapping[str, str] = {
 WORST_FIRST = ("FATAL", "CRITICAL", "HIGH", "MEDIUM", "LOW", "WARN")
 # Its table adds up to 145: five of them are for names that browsers have built in, five for cookies of strangers.
 OBSERVATORY_POINTS = 135
+# How testssl.sh says that it could not look, which on a busy machine happens to it. It looks again then.
+UNMADE = "check failed because of connect problem"
+TESTSSL_ATTEMPTS = 3
 LIGHTHOUSE_AIM = 95
 # An attempt that other work on the machine has slowed down says nothing about the page.
 LIGHTHOUSE_ATTEMPTS = 3
@@ -52,14 +55,22 @@ def judges(public: Checkout) -> Graders:
 def test_testssl_gives_its_best_grade_without_a_cap_or_a_warning(
     public: Checkout, judges: Graders, tmp_path: Path
 ) -> None:
-    judges.run(
-        *("testssl", "--ip", graders.LOOPBACK, "--nodns", "min", "--warnings", "batch", "--quiet", "--color", "0"),
-        *("--add-ca", "/ca.crt", "--jsonfile", "/out/found.json", judges.domain),
-        files={"/ca.crt": public.ca_file},
-        folder=tmp_path,
-        expect=None,
-    )
-    found = json.loads((tmp_path / "found.json").read_text())
+    def judged(attempt: int) -> list[dict[str, str]]:
+        file = f"found-{attempt}.json"
+        judges.run(
+            *("testssl", "--ip", graders.LOOPBACK, "--nodns", "min", "--warnings", "batch", "--quiet", "--color", "0"),
+            *("--add-ca", "/ca.crt", "--jsonfile", f"/out/{file}", judges.domain),
+            files={"/ca.crt": public.ca_file},
+            folder=tmp_path,
+            expect=None,
+        )
+        found: list[dict[str, str]] = json.loads((tmp_path / file).read_text())
+        return found
+
+    for attempt in range(TESTSSL_ATTEMPTS):
+        found = judged(attempt)
+        if not any(UNMADE in entry["finding"] for entry in found):
+            break
     told = {entry["id"]: entry["finding"] for entry in found}
     assert told.get("overall_grade") == "A+", told.get("overall_grade", found[-3:])
     caps = [entry["finding"] for entry in found if entry["id"].startswith("grade_cap_reason")]
