@@ -14,6 +14,7 @@ import hashlib
 import json
 import runpy
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,8 +148,9 @@ def _record(stack: str, settings: str, preview: bool, external: tuple[tuple[str,
         finally:
             reset_options()
 
-    with asyncio.Runner() as runner:
-        runner.run(run())
+    # In a thread of its own: a browser's driver may have a loop in this one.
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(asyncio.run, run()).result()
     return recording
 
 
