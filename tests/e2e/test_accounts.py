@@ -187,13 +187,17 @@ def test_an_account_is_taken_along_as_a_file_and_then_gone(mailing: Checkout) ->
 def test_a_request_is_found_in_the_log_by_the_name_its_answer_carries(mailing: Checkout, api: Api) -> None:
     answer = Person(mailing, "Ada").get("/api/account")
     name = answer.headers["x-request-id"]
-    lines = [
-        json.loads(line)
-        for container in servers(api, mailing.stack)
-        for line in api.logs(container, tail=500).decode().splitlines()
-        if name in line
-    ]
-    assert [(line["requestId"], line["route"], line["status"]) for line in lines] == [(name, "/api/account", 401)]
+
+    def told() -> list[dict[str, object]]:
+        return [
+            json.loads(line)
+            for container in servers(api, mailing.stack)
+            for line in api.logs(container, tail=500).decode().splitlines()
+            if name in line
+        ]
+
+    until(told, "the request is in the log")
+    assert [(line["requestId"], line["route"], line["status"]) for line in told()] == [(name, "/api/account", 401)]
 
 
 class Tracker:
