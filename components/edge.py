@@ -22,7 +22,7 @@ from components.workload import (
     VolumeMount,
     Workload,
     realise,
-    stack_labels,
+    volume_labels,
 )
 from rendering import nginx
 from rendering.monitoring.watched import Indicator
@@ -74,7 +74,7 @@ class Edge(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__(TOKEN, name, None, opts)
-        labels = [docker.VolumeLabelArgs(label=label, value=value) for label, value in stack_labels(stack).items()]
+        labels = volume_labels(stack)
         memory = {"type": "tmpfs", "device": "tmpfs", "o": f"size={_CONFIG_BYTES},uid={UID},gid={UID},mode=0700"}
         published = docker.Volume(
             f"{name}-config",

@@ -21,7 +21,7 @@ from components.workload import (
     VolumeMount,
     Workload,
     realise,
-    stack_labels,
+    volume_labels,
 )
 from rendering import postgres as rendering
 from rendering.monitoring.watched import Indicator
@@ -66,7 +66,7 @@ class Postgres(pulumi.ComponentResource):
         data = docker.Volume(
             f"{name}-data",
             name=f"{stack}-postgres-data",
-            labels=[docker.VolumeLabelArgs(label=label, value=value) for label, value in stack_labels(stack).items()],
+            labels=volume_labels(stack),
             opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True),
         )
         server = rendering.Server(memory=config.memory, disk=config.disk, connections=connections)

@@ -307,6 +307,11 @@ def stack_labels(stack: str, workload: str | None = None) -> dict[str, str]:
     return {STACK_LABEL: stack} | ({WORKLOAD_LABEL: workload} if workload else {})
 
 
+def volume_labels(stack: str) -> list[docker.VolumeLabelArgs]:
+    """The labels of a stack, as a volume takes them."""
+    return [docker.VolumeLabelArgs(label=label, value=value) for label, value in stack_labels(stack).items()]
+
+
 def realise(
     name: str, workload: Workload, *, stack: str, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()
 ) -> docker.Service:

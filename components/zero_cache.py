@@ -21,7 +21,7 @@ from components.workload import (
     VolumeMount,
     Workload,
     realise,
-    stack_labels,
+    volume_labels,
 )
 from rendering.monitoring.scrape import INTERVAL_SECONDS
 from rendering.monitoring.watched import Indicator
@@ -66,7 +66,7 @@ class ZeroCache(pulumi.ComponentResource):
         super().__init__(TOKEN, name, None, opts)
         replica = docker.Volume(
             f"{name}-replica",
-            labels=[docker.VolumeLabelArgs(label=label, value=value) for label, value in stack_labels(stack).items()],
+            labels=volume_labels(stack),
             opts=pulumi.ResourceOptions(parent=self),
         )
         api = f"http://{names.AUTH_SERVER}:{names.AUTH_SERVER_PORT}/api/zero"

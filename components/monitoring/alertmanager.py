@@ -21,7 +21,7 @@ from components.workload import (
     VolumeMount,
     Workload,
     realise,
-    stack_labels,
+    volume_labels,
 )
 from rendering.monitoring import alertmanager as rendering
 from rendering.monitoring.watched import Indicator
@@ -58,7 +58,7 @@ class Alertmanager(pulumi.ComponentResource):
         super().__init__(TOKEN, name, None, opts)
         data = docker.Volume(
             f"{name}-data",
-            labels=[docker.VolumeLabelArgs(label=label, value=value) for label, value in stack_labels(stack).items()],
+            labels=volume_labels(stack),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.workload = Workload(

@@ -15,7 +15,7 @@ from components.workload import (
     VolumeMount,
     Workload,
     realise,
-    stack_labels,
+    volume_labels,
 )
 from rendering.monitoring import exporters
 from rendering.monitoring.watched import Indicator
@@ -41,7 +41,7 @@ class NodeExporter(pulumi.ComponentResource):
         super().__init__(TOKEN, name, None, opts)
         disk = docker.Volume(
             f"{name}-disk",
-            labels=[docker.VolumeLabelArgs(label=label, value=value) for label, value in stack_labels(stack).items()],
+            labels=volume_labels(stack),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.workload = Workload(

@@ -18,7 +18,7 @@ from components.workload import (
     VolumeMount,
     Workload,
     realise,
-    stack_labels,
+    volume_labels,
 )
 from rendering.disk import Disk
 from rendering.monitoring import rules, scrape
@@ -63,7 +63,7 @@ class Prometheus(pulumi.ComponentResource):
         super().__init__(TOKEN, name, None, opts)
         data = docker.Volume(
             f"{name}-data",
-            labels=[docker.VolumeLabelArgs(label=label, value=value) for label, value in stack_labels(stack).items()],
+            labels=volume_labels(stack),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.workload = Workload(
