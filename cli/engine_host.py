@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,11 @@ def workload_of(service: Mapping[str, Any]) -> str:
     """The workload a service realises; services that are not of this project go by their own name."""
     spec = service["Spec"]
     return str((spec.get("Labels") or {}).get(WORKLOAD_LABEL, spec["Name"]))
+
+
+def moment(text: str) -> datetime:
+    """RFC 3339 with up to nanoseconds, as the engine writes it; datetime reads microseconds."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
 
 
 def execute(api: Api, container: str, command: Sequence[str], *, user: str = "") -> tuple[int, str, str]:

@@ -6,7 +6,6 @@ Everything is read from the engine that runs the stack and from the program's ex
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -209,7 +208,11 @@ def _service(api: Api, service: Mapping[str, Any], tasks: list[dict[str, Any]], 
         problems.append(f"its health check says {health}")
     update = service.get("UpdateStatus") or {}
     # What was rolled back before the whole program was last applied is history: what runs now is what it wants.
-    over = applied and update.get("CompletedAt") and _moment(update["CompletedAt"]) <= _moment(applied)
+    over = (
+        applied
+        and update.get("CompletedAt")
+        and engine_host.moment(update["CompletedAt"]) <= engine_host.moment(applied)
+    )
     bad = ("rollback_paused", "paused") if over else ("rollback_completed", "rollback_paused", "paused")
     if update.get("State") in bad:
         problems.append(f"its last update did not succeed: {update.get('Message', update['State'])}")
@@ -308,9 +311,4 @@ def disk_now(stack: Stack, api: Api) -> Disk | None:
 
 
 def _seconds_since(timestamp: str) -> float:
-    return (datetime.now(UTC) - _moment(timestamp)).total_seconds()
-
-
-def _moment(timestamp: str) -> datetime:
-    """The engine writes nanoseconds; datetime reads microseconds."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", timestamp))
+    return (datetime.now(UTC) - engine_host.moment(timestamp)).total_seconds()

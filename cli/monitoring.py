@@ -236,16 +236,11 @@ def _alert(entry: Mapping[str, Any], *, state: Literal["firing", "pending"], sin
         severity=labels.get("severity", ""),
         workload=labels.get("workload", ""),
         state=state,
-        since=_moment(since),
+        since=engine_host.moment(since),
         summary=annotations.get("summary", ""),
         runbook=annotations.get("runbook_url", ""),
         labels=labels,
     )
-
-
-def _moment(text: str) -> datetime:
-    """RFC 3339 with up to nanoseconds; datetime reads microseconds."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
 
 
 # --- questions -----------------------------------------------------------------------------------------------------
