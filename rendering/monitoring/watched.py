@@ -48,6 +48,24 @@ class Watched:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackupScope:
+    """What is promised of backups, as far as alerts and dashboards compare it; durations in seconds."""
+
+    interval: int
+    """Between two backups, whatever their kind: the shortest of the schedule's intervals."""
+    full: int
+    """Between two full backups."""
+    drill: int
+    """Between two drills."""
+    archive_timeout: int
+    """After which PostgreSQL hands on a piece of its log that is not full: what a lost machine may cost."""
+    archive_queue: int
+    """Bytes of log that may wait for the repositories; beyond it PostgreSQL drops log rather than stopping."""
+    volume: bool
+    """One of the repositories is a volume of the stack."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scope:
     """Everything the rules, dashboards and scrape configuration of a stack are derived from."""
 
@@ -71,3 +89,5 @@ class Scope:
     grafana: bool
     runbooks: str
     """Address or folder under which the runbooks are found, without a slash at its end."""
+    backups: BackupScope | None = None
+    """None: nothing is backed up."""
