@@ -410,6 +410,7 @@ class Settings(Model):
 ImageName = Literal[
     "postgres",
     "migrations",
+    "backups",
     "auth-server",
     "zero-cache",
     "edge",

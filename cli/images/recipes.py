@@ -70,6 +70,13 @@ RECIPES: tuple[Recipe, ...] = (
         paths=("app/schema/migrations",),
         shipped=True,
     ),
+    Recipe(
+        name="backups",
+        parents={"BASE": "base", "RUNTIME": "runtime", "POSTGRES": "postgres"},
+        stands_on="postgres",
+        paths=("images/shared/closure", "images/shared/publishing"),
+        shipped=True,
+    ),
     Recipe(name="auth-server", parents={"NODE": "node", "APP": "app"}, stands_on="node", shipped=True),
     Recipe(name="zero-cache", parents={"NODE": "node", "TOOLCHAIN": "toolchain"}, stands_on="node", shipped=True),
     Recipe(
