@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from cli.engine_host import Api
 from tests.conftest import MakeCheckout
 from tests.e2e.browsing import Join, Person, Sharing, come, launch, share_a_list
+from tests.e2e.kept_stack import kept  # noqa: F401 - fixture
 from tests.e2e.public_stack import door, public  # noqa: F401 - fixtures
 from tests.e2e.watched_stack import calm, troubled  # noqa: F401 - fixtures
 from tests.support.checkout import Checkout

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import random
-import signal
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +14,7 @@ from cli.engine_host import Api
 from tests.conftest import MakeCheckout
 from tests.e2e import inside
 from tests.e2e.browsing import RECOVERY_MS, Join, Person
+from tests.e2e.killing import kill_when
 from tests.support.checkout import Checkout
 from tests.support.looking import services, until
 from tests.support.private_engine import PrivateEngine
@@ -121,36 +117,7 @@ def _shopper(checkout: Checkout, join: Join) -> tuple[Person, str]:
 
 
 def _kill_an_up(checkout: Checkout, reached: Callable[[], bool]) -> None:
-    """Starts an `up` and kills it with all its processes, as a crash of the machine's memory would, once `reached`."""
-    log = checkout.root / "killed-up.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            ["./grocery", "up", "--yes", "--stack", checkout.stack],
-            cwd=checkout.root,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    end = time.monotonic() + 240
-    while process.poll() is None and not reached():
-        assert time.monotonic() < end, f"the moment to kill it never came:\n{log.read_text()}"
-        time.sleep(0.05)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    print(f"killed after:\n{log.read_text()}")
-    until(lambda: not _processes_in(checkout.root), "no process of the killed up lives on", seconds=20)
-
-
-def _processes_in(folder: Path) -> list[str]:
-    """Command lines of processes that work in a folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (process / "cwd").readlink().is_relative_to(folder):
-                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-    return found
+    kill_when(checkout, reached, "up", "--yes")
 
 
 def _expect_well_and_tidy(checkout: Checkout) -> None:

@@ -29,6 +29,7 @@ APART = (
     "tests/e2e/rendering/",
     "tests/e2e/test_accounts",
     "tests/e2e/test_alerts_command",
+    "tests/e2e/test_backups_",
     "tests/e2e/test_certificate",
     "tests/e2e/test_edge_",
     "tests/e2e/test_monitoring_calm",

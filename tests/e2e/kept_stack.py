@@ -1,0 +1,113 @@
+"""A running stack whose data are backed up, and what can be asked of its repository."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeCheckout
+from tests.e2e import inside
+from tests.support.checkout import Checkout
+from tests.support.looking import until
+
+UNLIMITED = {"rate": "10000r/s", "burst": 10000}
+REPOSITORY = "/var/lib/pgbackrest/repository"
+EVIDENCE = "/var/lib/pgbackrest/evidence"
+BEFORE_RESTORE = "before restore"
+"""The note of the backup that a restore makes first."""
+FIRST_SECONDS = 180
+ARCHIVED_SECONDS = 150
+"""PostgreSQL gives the archive a rest of a minute when it failed three times."""
+
+SOMEBODY_S = "CREATE SCHEMA proof; CREATE TABLE proof.writes (id uuid PRIMARY KEY DEFAULT gen_random_uuid())"
+
+
+@pytest.fixture(scope="session")
+def kept(make_checkout: MakeCheckout) -> Iterator[Checkout]:
+    """A stack that is up and has its first backup; each test leaves it well, and with nothing running in it."""
+    checkout = make_checkout(
+        auth_server={"rate_limit_requests": 1_000_000, "extra_env": {"REGISTRATIONS_PER_ADDRESS": "1000000"}}
+    )
+    checkout.configure(
+        backups={"enabled": True, "schedule": {"at": quiet_hour()}},
+        edge={"rate_limits": dict.fromkeys(("general", "api", "auth"), UNLIMITED)},
+    )
+    checkout.up()
+    until_backed_up(checkout)
+    inside.ask_database(checkout, SOMEBODY_S)
+    yield checkout
+    checkout.remove()
+
+
+def quiet_hour() -> str:
+    """A schedule's `at` of which none of its times comes while the tests run."""
+    return f"{datetime.now(UTC) + timedelta(hours=3):%H:%M}"
+
+
+def state(checkout: Checkout) -> Any:  # noqa: ANN401 - the document as the repository tells it
+    return json.loads(inside.succeed(checkout, "backups", "/usr/local/bin/repository", "state"))
+
+
+def backups_of(checkout: Checkout) -> list[dict[str, Any]]:
+    """The backups in the first repository, oldest first."""
+    found: list[dict[str, Any]] = state(checkout)["repositories"][0]["backups"]
+    return sorted(found, key=lambda backup: float(backup["stopped"]))
+
+
+def until_backed_up(checkout: Checkout) -> None:
+    """Waits for the first backup, which is made without being asked for, and until nothing is being done."""
+
+    def there() -> bool:
+        # It may not have begun to answer yet.
+        with contextlib.suppress(AssertionError, json.JSONDecodeError):
+            found = state(checkout)
+            return bool(found["repositories"][0]["backups"]) and found["running"] is None
+        return False
+
+    until(there, "the first backup is made", seconds=FIRST_SECONDS)
+
+
+def safety_backup(checkout: Checkout) -> str:
+    """The label of the newest backup that a restore made before it began."""
+    return str([backup["label"] for backup in backups_of(checkout) if backup["note"].startswith(BEFORE_RESTORE)][-1])
+
+
+def moment(checkout: Checkout) -> str:
+    """Now by the database's clock, as RFC 3339: after everything that was committed, before anything that will be."""
+    form = """YYYY-MM-DD"T"HH24:MI:SS.US"Z\""""
+    return inside.ask_database(checkout, f"SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', '{form}')")
+
+
+def until_archived(checkout: Checkout) -> None:
+    """Waits until all that was committed is in the repository."""
+    # Where nothing was written since the last, no file of the log would be closed.
+    inside.ask_database(checkout, "SELECT pg_logical_emit_message(true, 'proof', 'x')")
+    log = inside.ask_database(checkout, "SELECT pg_walfile_name(pg_switch_wal())")
+    newest = "SELECT coalesce(left(last_archived_wal, 24), '') FROM pg_stat_archiver"
+    until(lambda: inside.ask_database(checkout, newest) >= log, f"{log} is in the repository", seconds=ARCHIVED_SECONDS)
+
+
+def metrics(checkout: Checkout) -> dict[str, float]:
+    """Series, with its labels as they are written -> value, as the workload tells them."""
+    told = inside.succeed(checkout, "backups", "wget", "-qO-", "http://127.0.0.1:8080/metrics.txt")
+    lines = (line.rpartition(" ") for line in told.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def total(found: dict[str, float], name: str) -> float:
+    """The sum of the series of that name; fails where there is none."""
+    series = [value for key, value in found.items() if key.partition("{")[0] == name]
+    assert series, f"no series is named {name}: {sorted(found)}"
+    return sum(series)
+
+
+def expect_well(checkout: Checkout) -> None:
+    """All that was stopped runs again, nothing that helped is left, and the program agrees with the engine."""
+    until(lambda: checkout.problems() == [], "all is well again", seconds=180)
+    assert inside.containers(checkout, "restore") == []
+    checkout.preview("--refresh", "--expect-no-changes")

@@ -1,0 +1,79 @@
+"""Transactions without end, and those among them that the database has confirmed."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from cli.engine_host import execute
+from tests.e2e import inside
+from tests.support.checkout import Checkout
+from tests.support.looking import container_of
+
+WRITERS = 3
+# Where there is a client and the administrator's password. What a session had not been told when the server died is
+# nobody's: psql prints an id once the server has confirmed the transaction.
+WRITE = """
+export PGHOST="$DB_HOST" PGUSER=postgres PGSSLMODE=verify-full PGSSLROOTCERT=/etc/grocery/ca.crt PGCONNECT_TIMEOUT=5
+export PGPASSFILE=/tmp/migrations/pgpass
+while [ ! -e "$1" ]; do
+    while [ ! -e "$1" ]; do
+        echo 'INSERT INTO proof.writes DEFAULT VALUES RETURNING id;'
+        sleep 0.01
+    done | psql -XAtq -d "$DB_NAME" 2> /dev/null
+    sleep 0.2
+done
+"""
+
+
+@dataclass
+class Load:
+    """`confirmed` is complete once the writing has ended."""
+
+    checkout: Checkout
+    confirmed: set[str] = field(default_factory=set)
+    broken: list[str] = field(default_factory=list)
+
+    def written(self) -> int:
+        """So far, as the database sees it."""
+        return int(inside.ask_database(self.checkout, "SELECT count(*) FROM proof.writes"))
+
+    def lost(self, there: Sequence[str]) -> set[str]:
+        """What was confirmed and is not among the ids found."""
+        return self.confirmed - set(there)
+
+
+@contextmanager
+def writing(checkout: Checkout) -> Iterator[Load]:
+    """Several sessions write and write, through every end of the server, until the block ends."""
+    load = Load(checkout)
+    stop = f"/tmp/stop-{secrets.token_hex(4)}"
+    with checkout.api() as api:
+        container = container_of(api, checkout.stack, "migrations")
+
+    def write() -> None:
+        with checkout.api() as api:
+            code, told, said = execute(api, container, ["sh", "-c", WRITE, "sh", stop])
+        load.confirmed.update(told.split())
+        if code != 0:
+            load.broken.append(f"{code}: {said}")
+
+    # Threads see the network of the one that starts them.
+    threads = [threading.Thread(target=write, daemon=True) for _ in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield load
+    finally:
+        inside.succeed(checkout, "migrations", "touch", stop)
+        for thread in threads:
+            thread.join(60)
+    assert load.broken == [], "a writer did not last"
+    assert load.confirmed, "nothing was written at all"
+
+
+def written_ids(checkout: Checkout) -> list[str]:
+    return inside.ask_database(checkout, "SELECT id FROM proof.writes").split()
