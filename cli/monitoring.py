@@ -19,7 +19,7 @@ from cli import engine_host
 from cli.engine_host import Api
 from cli.errors import ConfigError, MachineError
 from cli.tunnel import Absent, Unreachable, tunnel
-from rendering.monitoring.figures import FIGURES, Figure
+from rendering.monitoring.figures import Figure, figures
 
 if TYPE_CHECKING:
     from cli.stack import Stack
@@ -280,7 +280,7 @@ class Prometheus(Client):
     def alerts(self) -> tuple[Alert, ...]:
         return self.ask("/api/v1/alerts", parse_rule_alerts)
 
-    def curves(self, figures: Iterable[Figure] = FIGURES) -> tuple[Curve, ...]:
+    def curves(self, wanted: Iterable[Figure]) -> tuple[Curve, ...]:
         """Each figure over the last hour."""
         end = datetime.now(UTC).timestamp()
         step = CURVE_STEP.total_seconds()
@@ -297,7 +297,7 @@ class Prometheus(Client):
                     step=step,
                 ),
             )
-            for figure in figures
+            for figure in wanted
         )
 
 
@@ -387,7 +387,8 @@ def glance(stack: Stack) -> Watch:
             engine_host.connect(stack.settings.target.host) as api,
             prometheus(stack, api, seconds=GLANCE_SECONDS) as asked,
         ):
-            return Watch(alerting=alerting(stack, api, asked, seconds=GLANCE_SECONDS), curves=asked.curves())
+            wanted = figures(synthetic=stack.settings.monitoring.synthetic_user, backups=stack.settings.backups.enabled)
+            return Watch(alerting=alerting(stack, api, asked, seconds=GLANCE_SECONDS), curves=asked.curves(wanted))
     except Absent as words:
         return Watch(trouble=str(words), absent=True)
     except (Unreachable, MachineError) as words:

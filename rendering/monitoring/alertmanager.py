@@ -97,6 +97,7 @@ def _workload(*names: str) -> str:
 _USE = ("SiteNotReady", "SyntheticUserFailing", "SyncSlow", "LoginSlow")
 _API = ("HighErrorRate", "HighLatency", "ErrorBudgetBurn", "DatabasePoolWaiting")
 _SENDING = ("NotificationsLate", "NotificationsFailing", "MailFailing")
+_BACKUPS = ("BackupOverdue", "BackupFailing", "DrillFailing", "VerifyFailed", "RestoreUnproven")
 _SYNC = ("ReplicationSlotMissing", "ReplicationSlotInactive", "ReplicationLag", "ReplicationStalled", "ZeroCacheSilent")
 
 CAUSES: tuple[Cause, ...] = (
@@ -124,6 +125,14 @@ CAUSES: tuple[Cause, ...] = (
             _alerts("TasksMissing", "TargetMissing", "Unhealthy", "Restarting"),
             _workload("auth-server", "zero-cache", "migrations", "synthetic-user"),
         ),
+    ),
+    # A backup and a drill need the database; what waited before it went is archived without it.
+    Cause(source=(_alerts("PostgresDown", "TasksMissing"), _workload("postgres")), target=(_alerts(*_BACKUPS),)),
+    # Each of these keeps backups from being made, and is on the page of the cause. That nothing is archived is said
+    # for a while only: what waits for too long is lost.
+    Cause(
+        source=(_alerts("TasksMissing", "RepositoryUnusable", "RepositoryOfAnotherDatabase"), _workload("backups")),
+        target=(_alerts(*_BACKUPS, "ArchiveFailing"), 'severity="warning"'),
     ),
     Cause(source=(_alerts("TasksMissing"), _workload("auth-server")), target=(_alerts(*_USE, *_API, *_SENDING),)),
     Cause(

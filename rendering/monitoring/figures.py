@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from rendering.monitoring.watched import Unit
 
@@ -42,6 +43,8 @@ class Figure:
     unit: Unit
     meaning: str
     limits: Limits = UNLIMITED
+    part: Literal["synthetic", "backups"] | None = None
+    """What a stack has to have for it to be known."""
 
 
 FIGURES: tuple[Figure, ...] = (
@@ -77,6 +80,7 @@ FIGURES: tuple[Figure, ...] = (
         unit="s",
         meaning="From a change by the synthetic user in one client to its arrival in another, through the edge.",
         limits=Limits(warning=2, critical=10),
+        part="synthetic",
     ),
     Figure(
         title="CPU",
@@ -106,7 +110,48 @@ FIGURES: tuple[Figure, ...] = (
         meaning="Share of PostgreSQL's connections in use.",
         limits=Limits(warning=0.8, critical=0.95),
     ),
+    Figure(
+        title="Last backup",
+        expr="max(grocery:backup:age_seconds)",
+        unit="s",
+        meaning="Age of the newest backup, in the repository whose newest is the oldest.",
+        part="backups",
+    ),
+    Figure(
+        title="Archive behind",
+        expr="grocery:archive:behind_seconds",
+        unit="s",
+        meaning="For how long changes have waited to reach a repository; 0 when none wait.",
+        part="backups",
+    ),
+    Figure(
+        title="Proven restore",
+        expr="grocery:restore:age_seconds",
+        unit="s",
+        meaning="Age of the last drill in which a backup came back as it was.",
+        part="backups",
+    ),
+    Figure(
+        title="RPO",
+        expr="max(grocery_restore_rpo_seconds > 0)",
+        unit="s",
+        meaning="Measured by that drill: for how long a change was on the machine only.",
+        part="backups",
+    ),
+    Figure(
+        title="RTO",
+        expr="max(grocery_restore_rto_seconds > 0)",
+        unit="s",
+        meaning="Measured by that drill: from the beginning of the restore to the first answer of the database.",
+        part="backups",
+    ),
 )
+
+
+def figures(*, synthetic: bool, backups: bool) -> tuple[Figure, ...]:
+    """The main figures of a stack with or without these parts."""
+    parts = {"synthetic": synthetic, "backups": backups}
+    return tuple(figure for figure in FIGURES if figure.part is None or parts[figure.part])
 
 
 def format_value(value: float, unit: Unit) -> str:

@@ -8,7 +8,7 @@ from itertools import groupby
 from rendering import render_yaml
 from rendering.monitoring.alerts import by_concern
 from rendering.monitoring.alerts.alert import Alert, duration
-from rendering.monitoring.watched import Scope
+from rendering.monitoring.watched import BackupScope, Scope
 
 # Who probes is nobody who waits, and a password is slow to check on purpose: neither says how the API does.
 _PROBED = "/health.*|/metrics"
@@ -37,6 +37,7 @@ def recordings(scope: Scope) -> tuple[Recording, ...]:
         f" + node_filesystem_avail_bytes{{{_DISK}}})"
     )
     synthetic = (Recording(record="grocery:sync:seconds", expr="max(synthetic_sync_seconds)"),)
+    backups = _backups(scope.backups) if scope.backups else ()
     return (
         Recording(
             record="grocery:requests:rate5m", expr=f"sum(rate(http_request_duration_seconds_count{{{REQUESTS}}}[5m]))"
@@ -76,6 +77,7 @@ def recordings(scope: Scope) -> tuple[Recording, ...]:
         ),
         Recording(record="grocery:disk:available_bytes", expr=f"min(node_filesystem_avail_bytes{{{_DISK}}})"),
         *(synthetic if scope.synthetic else ()),
+        *backups,
         Recording(record="grocery:replication:lag_seconds", expr="max(zero_replication_total_lag_seconds)"),
         Recording(
             record="grocery:db_connections:ratio",
@@ -87,6 +89,37 @@ def recordings(scope: Scope) -> tuple[Recording, ...]:
                 # While one collector takes over from another there are two series of each task for a moment.
                 "max by (workload) (max by (workload, task) (container_memory_working_set_bytes)"
                 " / max by (workload, task) (container_memory_limit_bytes > 0))"
+            ),
+        ),
+    )
+
+
+def _backups(backups: BackupScope) -> tuple[Recording, ...]:
+    # What never happened is 0, and has no age.
+    return (
+        Recording(
+            record="grocery:backup:age_seconds",
+            expr="time() - (max by (repository) (grocery_last_backup_timestamp_seconds) > 0)",
+        ),
+        Recording(
+            record="grocery:restore:age_seconds",
+            expr="time() - (max(grocery_last_proven_restore_timestamp_seconds) > 0)",
+        ),
+        Recording(
+            record="grocery:archive:behind_seconds",
+            # Where nothing waits all is archived, however long ago.
+            expr=(
+                "(time() - (max(grocery_last_archived_timestamp_seconds) > 0"
+                ' or max(container_start_time_seconds{workload="postgres"})))'
+                " * (max(grocery_archive_waiting_segments) > bool 0)"
+            ),
+        ),
+        Recording(
+            record="grocery:repository:free_ratio",
+            # Of the disk below it, or of what was planned: whichever ends first.
+            expr=(
+                "min(grocery_repository_volume_free_bytes / (grocery_repository_volume_size_bytes > 0)"
+                f' or 1 - grocery_repository_bytes{{repository="1"}} / {backups.disk})'
             ),
         ),
     )

@@ -62,7 +62,9 @@ class BackupScope:
     archive_queue: int
     """Bytes of log that may wait for the repositories; beyond it PostgreSQL drops log rather than stopping."""
     volume: bool
-    """One of the repositories is a volume of the stack."""
+    """One of the repositories is a volume of the stack; it is the first."""
+    disk: int
+    """Bytes that volume was planned to take."""
 
 
 @dataclass(frozen=True, kw_only=True)

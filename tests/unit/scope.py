@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rendering.monitoring.watched import Endpoint, Indicator, Scope, Watched
+from rendering.monitoring.watched import BackupScope, Endpoint, Indicator, Scope, Watched
 
 MIB = 1 << 20
 
@@ -34,4 +34,13 @@ SCOPE = Scope(
     acme=True,
     grafana=True,
     runbooks="docs/runbooks",
+    backups=BackupScope(
+        interval=6 * 3600,
+        full=7 * 86_400,
+        drill=86_400,
+        archive_timeout=60,
+        archive_queue=1 << 30,
+        volume=True,
+        disk=10 << 30,
+    ),
 )

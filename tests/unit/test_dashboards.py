@@ -20,7 +20,7 @@ from rendering.monitoring.dashboards import boards
 from rendering.monitoring.dashboards.boards import Board, Panel, Query, Row
 from rendering.monitoring.dashboards.limits import limits
 from rendering.monitoring.figures import FIGURES, Figure, Limits, format_value
-from rendering.monitoring.watched import Unit
+from rendering.monitoring.watched import Scope, Unit
 from tests.support import promql
 from tests.support.dashboards import faults
 from tests.unit.scope import SCOPE, watched
@@ -154,6 +154,16 @@ def test_every_workload_has_a_row_of_its_own(documents: dict[str, Any]) -> None:
         assert not of_others
 
 
+def test_backups_are_shown_where_there_are_some() -> None:
+    def speaking(scope: Scope) -> list[str]:
+        found = dashboards.expressions(dashboards.render(scope))
+        named = re.compile(r"grocery_|grocery:(backup|archive|restore|repository)")
+        return [one.where for one in found if named.search(one.expr)]
+
+    assert not speaking(replace(SCOPE, backups=None))
+    assert {where.partition(":")[0] for where in speaking(SCOPE)} == {OVERVIEW, DATABASE}
+
+
 def test_the_synthetic_user_is_shown_where_there_is_one() -> None:
     without = dashboards.expressions(dashboards.render(replace(SCOPE, synthetic=False)))
     speaking = [one.where for one in without if "synthetic_" in one.expr or "grocery:sync" in one.expr]
@@ -208,7 +218,11 @@ def test_a_panel_names_the_page_of_the_alert_on_it(documents: dict[str, Any], bo
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.title)
 def test_main_figures_are_bad_from_where_the_alerts_begin(figure: Figure) -> None:
-    assert figure.limits == limits(alerts(SCOPE), figure.expr)
+    assert SCOPE.backups
+    rarely = replace(SCOPE, backups=replace(SCOPE.backups, archive_timeout=600))
+    found = [limits(alerts(scope), figure.expr) for scope in (SCOPE, rarely)]
+    # Those that follow from what a stack promises are drawn on its dashboards alone.
+    assert figure.limits == (found[0] if found[0] == found[1] else Limits())
 
 
 def test_a_critical_value_is_worse_than_a_warning() -> None:
@@ -236,12 +250,13 @@ def _cells(place: dict[str, int]) -> list[tuple[int, int]]:
 
 
 def test_a_panel_keeps_its_number_whatever_comes_before_it(documents: dict[str, Any]) -> None:
-    more = replace(SCOPE, watched=(watched("acme"), *reversed(SCOPE.watched)), synthetic=False)
+    parts = {"Synthetic user", "Backups", "Backups and archive"} | {one.title for one in FIGURES if one.part}
+    more = replace(SCOPE, watched=(watched("acme"), *reversed(SCOPE.watched)), synthetic=False, backups=None)
     later = {name: json.loads(text) for name, text in dashboards.render(more).items()}
     for name, document in documents.items():
         before, after = _numbers(document), _numbers(later[name])
         gone = before.keys() - after.keys()
-        assert {row if row == "Synthetic user" else title for row, title in gone} <= {"Synthetic user", "Sync"}
+        assert {row if row in parts else title for row, title in gone} <= parts
         assert [place for place in before.keys() - gone if before[place] != after[place]] == []
 
 

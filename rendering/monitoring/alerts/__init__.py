@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rendering.monitoring.alerts import (
     api,
+    backups,
     certificates,
     database,
     edge,
@@ -31,7 +32,11 @@ def by_concern(scope: Scope) -> dict[str, tuple[Alert, ...]]:
         "itself": itself.ALERTS,
         "workloads": tuple(alert for watched in scope.watched for alert in workloads.alerts(watched)),
     }
-    return found | ({"synthetic": synthetic.ALERTS} if scope.synthetic else {})
+    if scope.synthetic:
+        found["synthetic"] = synthetic.ALERTS
+    if scope.backups:
+        found["backups"] = backups.alerts(scope.backups)
+    return found
 
 
 def alerts(scope: Scope) -> tuple[Alert, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from rendering.monitoring.alerts.backups import SEGMENT
 from rendering.monitoring.dashboards.boards import Board, Panel, Query, Row, Shape
-from rendering.monitoring.watched import Scope
+from rendering.monitoring.watched import BackupScope, Scope
 
 UID = "grocery-database"
 
@@ -20,6 +21,7 @@ def board(scope: Scope) -> Board:
             _work(),
             _age(),
             _slots(scope),
+            *((_backups(scope.backups),) if scope.backups else ()),
             _zero(),
             *((_synthetic(),) if scope.synthetic else ()),
         ),
@@ -230,6 +232,102 @@ def _slots(scope: Scope) -> Row:
                     Query(expr="grocery:replication:lag_seconds", legend="lag"),
                     Query(expr="max(zero_replication_upstream_lag_seconds)", legend="to zero-cache"),
                     Query(expr="max(zero_replication_replica_lag_seconds)", legend="to the replica"),
+                ),
+                width=6,
+            ),
+        ),
+    )
+
+
+def _backups(backups: BackupScope) -> Row:
+    return Row(
+        key="backups",
+        title="Backups and archive",
+        panels=(
+            Panel(
+                key="archive-queue",
+                title="Log that waits to be archived",
+                description=f"Share of the {backups.archive_queue >> 20} MiB of log that may wait. Beyond it "
+                "PostgreSQL drops log rather than stopping.",
+                unit="percentunit",
+                queries=(
+                    Query(
+                        expr=f"max(grocery_archive_waiting_segments) * {SEGMENT} / {backups.archive_queue}",
+                        legend="waiting",
+                    ),
+                ),
+                maximum=1,
+                width=6,
+            ),
+            Panel(
+                key="backup-sizes",
+                title="Size of the last backup",
+                description="Bytes that the newest backup of each kind takes in each repository.",
+                unit="bytes",
+                queries=(
+                    Query(
+                        expr="max by (kind, repository) (grocery_backup_size_bytes)",
+                        legend="{{kind}}, repository {{repository}}",
+                    ),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="repository-sizes",
+                title="Repositories",
+                description="Bytes of all backups and of the log in each repository.",
+                unit="bytes",
+                queries=(
+                    Query(expr="max by (repository) (grocery_repository_bytes)", legend="repository {{repository}}"),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="backup-durations",
+                title="Time of a backup",
+                description="How long the last backup of each kind took.",
+                unit="s",
+                queries=(Query(expr="max by (kind) (grocery_backup_duration_seconds)", legend="{{kind}}"),),
+                width=6,
+            ),
+            Panel(
+                key="backup-failures",
+                title="Failures",
+                description="Backups of the last day that failed, and attempts of the last hour to archive a piece of "
+                "log that did.",
+                unit="short",
+                queries=(
+                    Query(expr="sum(increase(grocery_backup_failures_total[1d]))", legend="backups"),
+                    Query(expr="sum(increase(grocery_archive_failures_total[1h]))", legend="archiving"),
+                ),
+                width=6,
+            ),
+            Panel(
+                key="restore-rpo",
+                title="RPO, measured",
+                description="By the last drill that proved a restore: for how long a change was on the machine only. "
+                f"PostgreSQL hands its log on after {backups.archive_timeout} s at the latest.",
+                unit="s",
+                queries=(Query(expr="max(grocery_restore_rpo_seconds > 0)", legend="RPO"),),
+                width=6,
+            ),
+            Panel(
+                key="restore-rto",
+                title="RTO, measured",
+                description="By the last drill that proved a restore: from its beginning to the first answer of the "
+                "restored database.",
+                unit="s",
+                queries=(Query(expr="max(grocery_restore_rto_seconds > 0)", legend="RTO"),),
+                width=6,
+            ),
+            Panel(
+                key="drill-age",
+                title="Drills",
+                description="Time since the last drill, and since the last one that proved a restore.",
+                unit="s",
+                queries=(
+                    Query(expr="time() - (max(grocery_last_drill_timestamp_seconds) > 0)", legend="any"),
+                    Query(expr="grocery:restore:age_seconds", legend="proven"),
                 ),
                 width=6,
             ),

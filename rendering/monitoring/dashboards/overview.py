@@ -5,7 +5,7 @@ from __future__ import annotations
 from rendering.monitoring.alerts import workloads
 from rendering.monitoring.dashboards.boards import Board, Panel, Query, Row, Shape
 from rendering.monitoring.dashboards.limits import limits
-from rendering.monitoring.figures import FIGURES, Figure, Limits
+from rendering.monitoring.figures import Figure, Limits, figures
 from rendering.monitoring.rules import LATENCY, REQUESTS
 from rendering.monitoring.watched import Indicator, Scope, Watched
 
@@ -24,6 +24,7 @@ def board(scope: Scope) -> Board:
             _requests(),
             *((_synthetic(),) if scope.synthetic else ()),
             _database(scope),
+            *((_backups(),) if scope.backups else ()),
             _machine(),
             _containers(scope),
             *(_workload(watched) for watched in scope.watched),
@@ -32,12 +33,11 @@ def board(scope: Scope) -> Board:
 
 
 def _glance(scope: Scope) -> Row:
-    figures = [figure for figure in FIGURES if scope.synthetic or figure.expr != "grocery:sync:seconds"]
     return Row(
         key="glance",
         title="At a glance",
         panels=(
-            *(_figure(figure) for figure in figures),
+            *(_figure(figure) for figure in figures(synthetic=scope.synthetic, backups=scope.backups is not None)),
             Panel(
                 key="glance-alerts",
                 title="Firing alerts",
@@ -235,6 +235,49 @@ def _database(scope: Scope) -> Row:
                 description="From a change in PostgreSQL to its arrival in zero-cache's replica.",
                 unit="s",
                 queries=(Query(expr="grocery:replication:lag_seconds", legend="lag"),),
+                width=6,
+            ),
+        ),
+    )
+
+
+def _backups() -> Row:
+    return Row(
+        key="backups",
+        title="Backups",
+        panels=(
+            Panel(
+                key="backup-age",
+                title="Newest backup",
+                description="Age of the newest backup in each repository.",
+                unit="s",
+                queries=(Query(expr="grocery:backup:age_seconds", legend="repository {{repository}}"),),
+                width=6,
+            ),
+            Panel(
+                key="archive-behind",
+                title="Archive behind",
+                description="For how long changes have waited to reach a repository: what is lost with the machine.",
+                unit="s",
+                queries=(Query(expr="grocery:archive:behind_seconds", legend="behind"),),
+                width=6,
+            ),
+            Panel(
+                key="proven-age",
+                title="Proven restore",
+                description="Age of the last drill in which a backup came back as it was.",
+                unit="s",
+                queries=(Query(expr="grocery:restore:age_seconds", legend="proven"),),
+                width=6,
+            ),
+            Panel(
+                key="repository-free",
+                title="Repository free",
+                description="Share of the repository's volume that is free, or of the disk planned for it, whichever "
+                "is less.",
+                unit="percentunit",
+                queries=(Query(expr="grocery:repository:free_ratio", legend="free"),),
+                maximum=1,
                 width=6,
             ),
         ),

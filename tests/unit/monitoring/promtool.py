@@ -20,7 +20,7 @@ from tests.unit.monitoring.scopes import EVERYTHING
 PER_MINUTE = 60 // INTERVAL_SECONDS
 
 # Less often than in a stack where only minutes count, for the time it takes.
-_EVALUATED_SECONDS = {"host": 300, "database": 30, "workloads": 30}
+_EVALUATED_SECONDS = {"host": 300, "database": 30, "workloads": 30, "backups": 30}
 
 Series = Mapping[str, str]
 """Selector -> values, as promtool writes them: one each 15 s."""

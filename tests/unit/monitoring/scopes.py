@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rendering.monitoring.watched import Endpoint, Indicator, Scope, Watched
+from rendering.monitoring.watched import BackupScope, Endpoint, Indicator, Scope, Watched
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -32,6 +32,7 @@ EVERYTHING = Scope(
         watched("zero-cache", scraped=False),
         watched("edge", scraped=False),
         watched("acme"),
+        watched("backups"),
         watched("prometheus"),
         watched("grafana", replicas=2),
     ),
@@ -44,6 +45,16 @@ EVERYTHING = Scope(
     acme=True,
     grafana=True,
     runbooks="https://runbooks.example/grocery",
+    # Shorter intervals than a stack would have, so that a test looks at hours and not at days.
+    backups=BackupScope(
+        interval=1800,
+        full=6 * 3600,
+        drill=3600,
+        archive_timeout=60,
+        archive_queue=GIB,
+        volume=True,
+        disk=10 * GIB,
+    ),
 )
 PLAIN = replace(
     EVERYTHING,
@@ -56,4 +67,5 @@ PLAIN = replace(
     acme=False,
     grafana=False,
     runbooks="docs/runbooks",
+    backups=None,
 )

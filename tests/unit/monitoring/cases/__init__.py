@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.unit.monitoring.cases import (
     api,
+    backups,
     certificates,
     database,
     edge,
@@ -27,4 +28,5 @@ CASES: tuple[Case, ...] = (
     *itself.CASES,
     *synthetic.CASES,
     *workloads.CASES,
+    *backups.CASES,
 )
