@@ -77,6 +77,8 @@ class Sizes:
     edge: Size
     edge_config: Size
     frontend: Size
+    backups: Size | None
+    """Only where something is backed up."""
     acme: Size | None
     """Only where an authority of others is asked for the certificate."""
     monitoring: MonitoringSizes | None
@@ -111,6 +113,10 @@ def sizes(settings: Settings) -> Sizes:
         frontend=_size(
             settings.frontend.memory, cpu=CORE // 2, cpu_reserved=CORE // 100, pinned=not proxied, start_first=proxied
         ),
+        # Compressing is bound by CPU, and a drill runs a database of its own.
+        backups=_size(settings.backups.memory, cpu=CORE, cpu_reserved=CORE // 50, pinned=True)
+        if settings.backups.enabled
+        else None,
         acme=_size(64 * MIB, cpu=CORE // 2, cpu_reserved=CORE // 100, pinned=True)
         if settings.edge.certificate.kind == "acme"
         else None,

@@ -9,9 +9,10 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-from components import capacity
+from components import capacity, names
 from components.acme import Acme
 from components.auth_server import AuthServer
+from components.backups import Backups, repositories
 from components.edge import Edge
 from components.frontend import Frontend
 from components.migrations import Migrations
@@ -21,10 +22,11 @@ from components.postgres import Postgres
 from components.secrets import External, Secrets
 from components.workload import Metrics, NetworkName, Workload, watched
 from components.zero_cache import ZeroCache
+from rendering import pgbackrest
 from rendering import postgres as postgres_rendering
 from rendering.disk import Disk
-from rendering.monitoring.watched import Scope
-from settings import AcmeCertificate, ImageName, Settings
+from rendering.monitoring.watched import BackupScope, Scope
+from settings import CONFIG_KEY, AcmeCertificate, ImageName, Settings, SettingsError
 
 TOKEN = "grocery:components:GroceryList"  # noqa: S105 - a type token
 
@@ -33,11 +35,11 @@ _WITH_SECRETS = Path(__file__).parent.parent / "images" / "shared" / "with-secre
 
 
 class GroceryList(pulumi.ComponentResource):
-    """Produces Secrets, Network, Postgres, Migrations, AuthServer, ZeroCache, Edge and Frontend, Acme where an
+    """Produces Secrets, Network, Postgres, Backups, Migrations, AuthServer, ZeroCache, Edge and Frontend, Acme where an
     authority of others is asked for the certificate, and Monitoring where it is wanted, wired to each other.
 
     Named after its stack; so are its children. Raises CapacityError before anything is registered when the target is
-    too small, SettingsError when a certificate was given that cannot be served.
+    too small, SettingsError when its disk is or when a certificate was given that cannot be served.
     """
 
     outputs: Mapping[str, Any]
@@ -54,6 +56,7 @@ class GroceryList(pulumi.ComponentResource):
     ) -> None:
         sizes = capacity.sizes(settings)
         capacity.check(sizes.by_name(), nodes=settings.target.nodes, node_memory=settings.target.memory)
+        disk = _disk(settings)
         certificate = settings.edge.certificate
         if certificate.kind == "provided":
             external.check_certificate(settings.edge.domain)
@@ -66,6 +69,7 @@ class GroceryList(pulumi.ComponentResource):
             stack=stack,
             domain=settings.edge.domain,
             rotation=settings.rotation,
+            backups=settings.backups.enabled,
             synthetic=bool(sizes.monitoring and sizes.monitoring.synthetic_user),
             grafana=bool(sizes.monitoring and sizes.monitoring.grafana),
             opts=child,
@@ -85,6 +89,7 @@ class GroceryList(pulumi.ComponentResource):
             cvr=settings.zero_cache.cvr_connections,
             change=settings.zero_cache.change_connections,
         )
+        kept = repositories(settings.backups, stack)
         postgres = Postgres(
             f"{stack}-postgres",
             stack=stack,
@@ -92,8 +97,21 @@ class GroceryList(pulumi.ComponentResource):
             size=sizes.postgres,
             config=settings.postgres,
             connections=connections,
+            disk=disk,
+            repositories=len(kept),
             network=network,
             secrets=secrets,
+            opts=child,
+        )
+        backups = Backups(
+            f"{stack}-backups",
+            stack=stack,
+            image=images.get("backups"),
+            size=sizes.backups,
+            config=settings.backups,
+            network=network,
+            secrets=secrets,
+            external=external,
             opts=child,
         )
         migrations = Migrations(
@@ -182,6 +200,7 @@ class GroceryList(pulumi.ComponentResource):
 
         application = (
             (postgres.workload, postgres.service),
+            *([(backups.workload, backups.service)] if backups.workload and backups.service else []),
             (migrations.workload, migrations.service),
             (auth_server.workload, auth_server.service),
             (zero_cache.workload, zero_cache.service),
@@ -189,9 +208,6 @@ class GroceryList(pulumi.ComponentResource):
             (edge.publisher, edge.publisher_service),
             (frontend.workload, frontend.service),
             *([(acme.workload, acme.service)] if acme else []),
-        )
-        disk = Disk(
-            database=settings.postgres.disk, monitoring=settings.monitoring.disk if settings.monitoring.enabled else 0
         )
         monitoring = (
             Monitoring(
@@ -230,10 +246,56 @@ class GroceryList(pulumi.ComponentResource):
                 "ca": {"not_after": secrets.ca_not_after},
                 "postgres": {"not_after": secrets.postgres.not_after},
                 **({"edge": {"not_after": secrets.edge.not_after}} if certificate.kind == "stack" else {}),
+                **(
+                    {
+                        names.BACKUPS: {"not_after": secrets.backup_leaves.repository.not_after},
+                        names.POSTGRES_BACKUP: {"not_after": secrets.backup_leaves.database.not_after},
+                    }
+                    if secrets.backup_leaves
+                    else {}
+                ),
             },
+            "backups": _backups(settings, kept) if kept else None,
             "workloads": {workload.name: _description(workload, service) for workload, service in workloads},
         }
         self.register_outputs({})
+
+
+def _disk(settings: Settings) -> Disk:
+    monitoring, backups = settings.monitoring, settings.backups
+    try:
+        return Disk(
+            database=settings.postgres.disk,
+            monitoring=monitoring.disk if monitoring.enabled else 0,
+            repository=backups.disk if backups.enabled and backups.volume else 0,
+            archiving=backups.enabled,
+        )
+    except ValueError as fault:
+        raise SettingsError(f"The configuration is refused:\n  {CONFIG_KEY}.postgres.disk: {fault}") from None
+
+
+def _backups(settings: Settings, kept: Sequence[pgbackrest.Repository]) -> dict[str, Any]:
+    """What commands need to know of backups without asking them."""
+    config = settings.backups
+    return {
+        "repositories": [{"number": number, "kind": repository.kind} for number, repository in enumerate(kept, 1)],
+        "key": config.key,
+        "keep": config.keep,
+        "schedule": config.schedule.model_dump(),
+    }
+
+
+def _backup_scope(settings: Settings, disk: Disk) -> BackupScope:
+    schedule = settings.backups.schedule
+    return BackupScope(
+        interval=min(schedule.full, schedule.differential, schedule.incremental),
+        full=schedule.full,
+        drill=schedule.drill,
+        archive_timeout=disk.archive_timeout,
+        archive_queue=disk.archive_queue,
+        volume=settings.backups.volume,
+        disk=settings.backups.disk,
+    )
 
 
 def _scope(stack: str, settings: Settings, disk: Disk, connections: int, workloads: Sequence[Workload]) -> Scope:
@@ -251,6 +313,7 @@ def _scope(stack: str, settings: Settings, disk: Disk, connections: int, workloa
         certificate_kind=settings.edge.certificate.kind,
         synthetic=settings.monitoring.synthetic_user,
         acme=settings.edge.certificate.kind == "acme",
+        backups=_backup_scope(settings, disk) if settings.backups.enabled else None,
         grafana=settings.monitoring.grafana is not None,
         runbooks=runbooks.rstrip("/") if runbooks else _RUNBOOKS,
     )

@@ -70,6 +70,7 @@ class Migrations(pulumi.ComponentResource):
                 SecretFile(name="api_b_password", value=secrets.api.b),
                 SecretFile(name="zero_password", value=secrets.zero),
                 SecretFile(name="monitor_password", value=secrets.monitor),
+                SecretFile(name="backup_password", value=secrets.backup),
             ),
             configs=(ConfigFile(path=names.CA_FILE, content=secrets.ca_certificate),),
         )

@@ -13,6 +13,11 @@ EDGE = "edge"
 FRONTEND = "frontend"
 ACME = "acme"
 ACME_PORT = 8080
+BACKUPS = "backups"
+BACKUPS_PORT = 8080
+PGBACKREST_PORT = 8432
+# Whom the certificate of the database's side of pgBackRest names; its other name is the alias it answers under.
+POSTGRES_BACKUP = "postgres-backup"
 
 # zero-cache's name for this application; its schemas and its replication slot are named after it.
 ZERO_APP_ID = "grocery"

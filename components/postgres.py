@@ -23,7 +23,9 @@ from components.workload import (
     realise,
     volume_labels,
 )
+from rendering import pgbackrest
 from rendering import postgres as rendering
+from rendering.disk import Disk
 from rendering.monitoring.watched import Indicator
 
 TOKEN = "grocery:components:Postgres"  # noqa: S105 - a type token
@@ -43,7 +45,7 @@ class Postgres(pulumi.ComponentResource):
     """Produces the data Volume (protected, retained, named) and the Service with its Secrets and ServiceConfigs.
 
     It mounts its own TLS files and the superuser's password only, so that rotating another role's password does not
-    restart it.
+    restart it; and it knows of backups how to reach their host, not the key they are encrypted with.
     """
 
     workload: Workload
@@ -58,10 +60,13 @@ class Postgres(pulumi.ComponentResource):
         size: Size,
         config: settings.Postgres,
         connections: int,
+        disk: Disk,
+        repositories: int,
         network: Network,
         secrets: Secrets,
         opts: pulumi.ResourceOptions,
     ) -> None:
+        """repositories: how many the log is archived to."""
         super().__init__(TOKEN, name, None, opts)
         data = docker.Volume(
             f"{name}-data",
@@ -69,7 +74,7 @@ class Postgres(pulumi.ComponentResource):
             labels=volume_labels(stack),
             opts=pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True),
         )
-        server = rendering.Server(memory=config.memory, disk=config.disk, connections=connections)
+        server = rendering.Server(memory=config.memory, disk=disk, connections=connections)
         self.workload = Workload(
             name=names.POSTGRES,
             image=image,
@@ -88,11 +93,13 @@ class Postgres(pulumi.ComponentResource):
             secrets=(
                 SecretFile(name="postgres_admin_password", value=secrets.postgres_admin),
                 SecretFile(name="server.key", value=secrets.postgres.key),
+                *_archiving_secrets(secrets),
             ),
             configs=(
                 ConfigFile(path="/etc/postgresql/postgresql.conf", content=rendering.render_conf(server)),
                 ConfigFile(path="/etc/postgresql/pg_hba.conf", content=rendering.render_hba()),
                 ConfigFile(path="/etc/postgresql/server.crt", content=secrets.postgres.certificate),
+                *_archiving_configs(secrets, disk, repositories),
             ),
             volumes=(VolumeMount(volume=data.name, path="/var/lib/postgresql"),),
             scratch=(
@@ -103,3 +110,26 @@ class Postgres(pulumi.ComponentResource):
         )
         self.service = realise(name, self.workload, stack=stack, parent=self)
         self.register_outputs({})
+
+
+def _archiving_secrets(secrets: Secrets) -> tuple[SecretFile, ...]:
+    leaves = secrets.backup_leaves
+    return (SecretFile(name=pgbackrest.KEY_FILE, value=leaves.database.key),) if leaves else ()
+
+
+def _archiving_configs(secrets: Secrets, disk: Disk, repositories: int) -> tuple[ConfigFile, ...]:
+    """What hands the log on, and lets the host of the repositories, and nobody else, read the data."""
+    leaves = secrets.backup_leaves
+    if not leaves:
+        return ()
+    conf = pgbackrest.database_host(
+        repositories=repositories,
+        repository=pgbackrest.Peer(host=names.BACKUPS, port=names.PGBACKREST_PORT, name=names.BACKUPS),
+        authority=names.CA_FILE,
+        archive_queue=disk.archive_queue,
+    )
+    return (
+        ConfigFile(path=pgbackrest.CONF, content=conf),
+        ConfigFile(path=pgbackrest.CERTIFICATE, content=leaves.database.certificate),
+        ConfigFile(path=names.CA_FILE, content=secrets.ca_certificate),
+    )

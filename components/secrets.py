@@ -13,6 +13,7 @@ import pulumi_random as random
 import pulumi_tls as tls
 from pulumi.runtime.config import is_config_secret
 
+from components import names
 from rendering import certificates, vapid
 from settings import Rotation, SecretName, SettingsError
 
@@ -25,6 +26,7 @@ _INTERNAL_RENEWAL_DAYS = 90
 _EDGE_DAYS = 365  # Mozilla's guideline allows 366, browsers 397
 _EDGE_RENEWAL_DAYS = 60
 _PASSWORD_LENGTH = 40
+_BACKUP_KEY_LENGTH = 64
 
 Slot = Literal["a", "b"]
 
@@ -55,6 +57,14 @@ class Leaf:
     certificate: pulumi.Output[str]
     key: pulumi.Output[str]
     not_after: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupLeaves:
+    """By these the two hosts of pgBackRest know each other, whoever of them asks."""
+
+    repository: Leaf
+    database: Leaf
 
 
 class External:
@@ -126,7 +136,8 @@ def initialise_until(authority_made: str) -> str:
 class Secrets(pulumi.ComponentResource):
     """Produces RandomPasswords, the VAPID PrivateKey, the authority (PrivateKey, SelfSignedCert) and its leaves.
 
-    The authority and the VAPID pair are protected: `down` keeps them, as browsers and subscriptions depend on them.
+    The authority, the VAPID pair and the key of the backups are protected: `down` keeps them, as browsers,
+    subscriptions and whatever was ever backed up depend on them.
     """
 
     postgres_admin: pulumi.Output[str]
@@ -138,6 +149,10 @@ class Secrets(pulumi.ComponentResource):
     zero_admin: pulumi.Output[str]
     monitor: pulumi.Output[str]
     """Of the role that reads the database's figures."""
+    backup: pulumi.Output[str]
+    """Of the role that proves backups."""
+    backup_key: pulumi.Output[str]
+    """Backups are encrypted with it, unless the stack was given another one's."""
     synthetic: pulumi.Output[str] | None
     """Of the account that uses the application to see whether that works; None when nobody does."""
     grafana: pulumi.Output[str] | None
@@ -149,6 +164,8 @@ class Secrets(pulumi.ComponentResource):
     initialise_until: pulumi.Output[str]
     postgres: Leaf
     edge: Leaf
+    backup_leaves: BackupLeaves | None
+    """None when nothing is backed up."""
 
     def __init__(
         self,
@@ -157,11 +174,12 @@ class Secrets(pulumi.ComponentResource):
         stack: str,
         domain: str,
         rotation: Rotation,
+        backups: bool,
         synthetic: bool,
         grafana: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """synthetic, grafana: whether there is somebody for a password of that name."""
+        """backups, synthetic, grafana: whether there is somebody for the leaves or the password of that name."""
         super().__init__(TOKEN, name, None, opts)
         self._name = name
         self.postgres_admin = self._password("postgres-admin", rotation.postgres_admin)
@@ -172,6 +190,9 @@ class Secrets(pulumi.ComponentResource):
         self.zero_auth = self._password("zero-auth", rotation.zero_auth)
         self.zero_admin = self._password("zero-admin", rotation.zero_admin)
         self.monitor = self._password("monitor", rotation.monitor)
+        self.backup = self._password("backup", rotation.backup)
+        # Not rotated: what was encrypted with one key cannot be read with the next.
+        self.backup_key = self._password("backup-key", 1, length=_BACKUP_KEY_LENGTH, protect=True)
         self.synthetic = self._password("synthetic", rotation.synthetic) if synthetic else None
         self.grafana = self._password("grafana", rotation.grafana) if grafana else None
 
@@ -195,16 +216,26 @@ class Secrets(pulumi.ComponentResource):
         self.initialise_until = self._authority.validity_start_time.apply(initialise_until)
         self.postgres = self._leaf("postgres", "postgres", days=_INTERNAL_DAYS, renewal_days=_INTERNAL_RENEWAL_DAYS)
         self.edge = self._leaf("edge", domain, days=_EDGE_DAYS, renewal_days=_EDGE_RENEWAL_DAYS)
+        self.backup_leaves = (
+            BackupLeaves(
+                repository=self._peer("backups", names.BACKUPS, host=names.BACKUPS),
+                database=self._peer("postgres-backup", names.POSTGRES_BACKUP, host=names.POSTGRES),
+            )
+            if backups
+            else None
+        )
         self.register_outputs({})
 
-    def _password(self, key: str, generation: int) -> pulumi.Output[str]:
+    def _password(
+        self, key: str, generation: int, *, length: int = _PASSWORD_LENGTH, protect: bool = False
+    ) -> pulumi.Output[str]:
         # Letters and digits only: it stands in URLs, files and SQL without quoting.
         return random.RandomPassword(
             f"{self._name}-{key}",
-            length=_PASSWORD_LENGTH,
+            length=length,
             special=False,
             keepers={"generation": str(generation)},
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=protect or None),
         ).result
 
     def _rotating(self, key: str, generation: int) -> Rotating:
@@ -224,13 +255,21 @@ class Secrets(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=protect or None),
         )
 
-    def _leaf(self, key: str, host: str, *, days: int, renewal_days: int) -> Leaf:
+    def _peer(self, key: str, name: str, *, host: str) -> Leaf:
+        """Of a host that is asked and asks: `name` is whom the other lets in, `host` where the other finds it."""
+        return self._leaf(
+            key, host, days=_INTERNAL_DAYS, renewal_days=_INTERNAL_RENEWAL_DAYS, name=name, uses=("client_auth",)
+        )
+
+    def _leaf(
+        self, key: str, host: str, *, days: int, renewal_days: int, name: str = "", uses: Sequence[str] = ()
+    ) -> Leaf:
         private = self._private_key(key)
         request = tls.CertRequest(
             f"{self._name}-{key}",
             private_key_pem=private.private_key_pem,
             dns_names=[host],
-            subject=tls.CertRequestSubjectArgs(common_name=host),
+            subject=tls.CertRequestSubjectArgs(common_name=name or host),
             opts=pulumi.ResourceOptions(parent=self),
         )
         certificate = tls.LocallySignedCert(
@@ -240,7 +279,7 @@ class Secrets(pulumi.ComponentResource):
             ca_cert_pem=self._authority.cert_pem,
             validity_period_hours=days * _DAY_HOURS,
             early_renewal_hours=renewal_days * _DAY_HOURS,
-            allowed_uses=["server_auth", "digital_signature", "key_encipherment"],
+            allowed_uses=["server_auth", "digital_signature", "key_encipherment", *uses],
             set_subject_key_id=True,
             opts=pulumi.ResourceOptions(parent=self),
         )

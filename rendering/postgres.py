@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rendering import render_template
+from rendering import pgbackrest, render_template
 from rendering.disk import Disk
 
 MIB = 1 << 20
@@ -20,10 +20,10 @@ _FEWEST_CONNECTIONS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """Resources of one PostgreSQL server, in bytes and connections."""
+    """Resources of one PostgreSQL server: memory in bytes, disk, connections."""
 
     memory: int
-    disk: int
+    disk: Disk
     connections: int
 
 
@@ -54,7 +54,7 @@ def tune(server: Server) -> Tuning:
     once.
     """
     memory = server.memory // MIB
-    disk = Disk(database=server.disk)
+    disk = server.disk
     shared_buffers = memory // 4
     maintenance_work_mem = max(16, min(memory // 16, 1024))
     rest = memory - shared_buffers - maintenance_work_mem
@@ -71,7 +71,12 @@ def tune(server: Server) -> Tuning:
 
 def render_conf(server: Server) -> str:
     """The text of postgresql.conf."""
-    return render_template("postgresql.conf.j2", tuning=tune(server))
+    return render_template(
+        "postgresql.conf.j2",
+        tuning=tune(server),
+        stanza=pgbackrest.STANZA,
+        archive_timeout=server.disk.archive_timeout if server.disk.archiving else None,
+    )
 
 
 def render_hba() -> str:

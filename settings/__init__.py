@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self, TypeGuard, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from settings.backups import Backups
 from settings.monitoring import Monitoring
 from settings.values import (
     DURATION,
@@ -374,6 +375,7 @@ class Rotation(Model):
     zero_auth: Generation = 1
     zero_admin: Generation = 1
     monitor: Generation = 1
+    backup: Generation = 1
     synthetic: Generation = 1
     grafana: Generation = 1
 
@@ -390,6 +392,7 @@ class Settings(Model):
     email: Email | None = None
     zero_cache: ZeroCache = ZeroCache()
     frontend: Frontend = Frontend()
+    backups: Backups = Backups()
     monitoring: Monitoring = Monitoring()
     rotation: Rotation = Rotation()
 
@@ -434,6 +437,9 @@ SecretName = Literal[
     "error-reporting-dsn",
     "edge-certificate",
     "edge-key",
+    "backup-key",
+    "backup-bucket-key",
+    "backup-bucket-secret",
     "slack-url",
     "pagerduty-key",
     "dead-man-url",
@@ -447,11 +453,16 @@ def required_secrets(settings: Settings) -> tuple[SecretName, ...]:
     monitoring = settings.monitoring
     receivers = monitoring.receivers
     shipping = monitoring.log_shipping
+    backups = settings.backups
+    bucket = backups.enabled and backups.bucket is not None
     needed: dict[SecretName, bool] = {
         "smtp-password": settings.email is not None and settings.email.username is not None,
         "error-reporting-dsn": settings.auth_server.error_reporting,
         "edge-certificate": settings.edge.certificate.kind == "provided",
         "edge-key": settings.edge.certificate.kind == "provided",
+        "backup-key": backups.enabled and backups.key == "provided",
+        "backup-bucket-key": bucket,
+        "backup-bucket-secret": bucket,
         "slack-url": monitoring.enabled and receivers.slack is not None,
         "pagerduty-key": monitoring.enabled and receivers.pagerduty is not None,
         "dead-man-url": monitoring.enabled and monitoring.dead_man,
@@ -521,6 +532,8 @@ def resolve_images(settings: Settings, root: Path) -> dict[ImageName, str]:
     }
     if isinstance(certificate, AcmeCertificate):
         chosen["acme"] = certificate.image
+    if settings.backups.enabled:
+        chosen["backups"] = settings.backups.image
     if settings.monitoring.enabled:
         chosen |= _monitoring_images(settings.monitoring)
     built = _built_images(root / ".local" / "images.json") | _built_images(root / "images" / "lock.json")

@@ -27,6 +27,10 @@ _DOMAIN = re.compile(
 )
 STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,15}$")
 ENVIRONMENT_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_TIME_OF_DAY = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+_HTTPS_ORIGIN = re.compile(r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")
+_BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+_REGION = re.compile(r"^[a-z0-9-]{1,63}$")
 _ABSOLUTE_PATH = re.compile(r"^(/[A-Za-z0-9._-]+)+$")
 _HTTPS_URL = re.compile(r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$")
 # Plain HTTP too: a collector of one's own may be behind a network of one's own.
@@ -151,6 +155,15 @@ def at_least_seconds(minimum: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def whole_days() -> AfterValidator:
+    def check(value: int) -> int:
+        if value % _SECONDS["d"]:
+            raise ValueError('expected whole days such as "14d"')
+        return value
+
+    return AfterValidator(check)
+
+
 Rate = Annotated[
     str, matching(_RATE, '"<number>r/s" or "<number>r/m"'), Field(json_schema_extra={"pattern": _RATE.pattern})
 ]
@@ -170,6 +183,12 @@ ImageReference = Annotated[
     ),
 ]
 HttpsUrl = Annotated[str, matching(_HTTPS_URL, 'an address such as "https://acme.example.com/directory"')]
+HttpsOrigin = Annotated[
+    str, matching(_HTTPS_ORIGIN, 'an address without a path such as "https://s3.eu-central-1.amazonaws.com"')
+]
+BucketName = Annotated[str, matching(_BUCKET, "the name of a bucket: 3 to 63 lower-case letters, digits, dots, dashes")]
+Region = Annotated[str, matching(_REGION, 'the name of a region such as "eu-central-1"')]
+TimeOfDay = Annotated[str, matching(_TIME_OF_DAY, 'a time of day in UTC such as "02:30"')]
 CollectorUrl = Annotated[str, matching(_COLLECTOR_URL, 'an address such as "https://logs.example.com:4318"')]
 MailAddress = Annotated[str, matching(_EMAIL, 'an e-mail address such as "operations@example.com"')]
 Profile = Annotated[str, matching(_PROFILE, 'the name of a profile such as "shortlived"')]

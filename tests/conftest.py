@@ -94,8 +94,8 @@ MakeCheckout = Callable[..., Checkout]
 def make_checkout(built: Path, docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeCheckout]:
     """Makes stacks that can stand side by side: make_checkout(**settings), each with its own tree, ports and addresses.
 
-    Images are there already. Nothing watches a stack unless a test says so: most ask about something else. Whatever a
-    stack leaves is removed at the end of the session, if the engine is not.
+    Images are there already. Nothing watches a stack or backs it up unless a test says so: most ask about something
+    else. Whatever a stack leaves is removed at the end of the session, if the engine is not.
     """
     # On an engine that is shared, another session's stacks and addresses must not be in the way.
     session = secrets.token_hex(2) if os.environ.get(REUSED) else ""
@@ -112,6 +112,7 @@ def make_checkout(built: Path, docker_host: str, tmp_path_factory: pytest.TempPa
                 "edge": {"https_port": free_port(), "http_port": free_port()},
                 "network": {"pool": f"10.{next(pools)}.0.0/16"},
                 "monitoring": {"enabled": False},
+                "backups": {"enabled": False},
             }
             checkout = Checkout(
                 root, stack=stack or f"test-{session}{number}", host=docker_host, settings=defaults | settings

@@ -30,6 +30,7 @@ SETTINGS: Mapping[str, Any] = {
     },
     # Unlike the stacks of single tests, the shared one has all that a stack has.
     "monitoring": {"enabled": True},
+    "backups": {"enabled": True},
 }
 
 

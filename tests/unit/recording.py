@@ -41,7 +41,7 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 # Part of the configuration -> the image it names.
-PARTS = ("postgres", "migrations", "auth_server", "zero_cache", "edge", "frontend")
+PARTS = ("postgres", "migrations", "backups", "auth_server", "zero_cache", "edge", "frontend")
 MONITORING = (
     "prometheus", "alertmanager", "node_exporter", "postgres_exporter", "nginx_exporter", "blackbox_exporter",
     "docker_filter", "collector", "synthetic_user",

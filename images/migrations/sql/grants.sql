@@ -4,7 +4,7 @@ SELECT pg_advisory_lock(hashtext('grocery migrations'));
 \o
 SET client_min_messages = warning;
 
--- What operations keep book of; nobody but the superuser reads or writes it.
+-- What operations keep book of; nobody but the superuser writes it, the markers aside.
 CREATE SCHEMA IF NOT EXISTS ops;
 CREATE TABLE IF NOT EXISTS ops.schema_migrations (
     version integer PRIMARY KEY,
@@ -17,6 +17,15 @@ CREATE TABLE IF NOT EXISTS ops.zero_promotions (
     promoted_at timestamptz NOT NULL DEFAULT now(),
     demoted_at timestamptz
 );
+-- Moments that whoever proves a backup looks for in what was restored.
+CREATE TABLE IF NOT EXISTS ops.restore_markers (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    label text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+GRANT USAGE ON SCHEMA ops TO backup;
+GRANT SELECT, INSERT, DELETE ON ops.restore_markers TO backup;
+GRANT EXECUTE ON FUNCTION pg_switch_wal(), pg_create_restore_point(text), pg_ls_archive_statusdir() TO backup;
 
 -- The schema belongs to `owner`; what the API may touch is granted by the migrations, table by table. Zero reads every
 -- table of `public`, since that is what it publishes.

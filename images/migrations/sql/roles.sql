@@ -11,7 +11,7 @@ SELECT pg_advisory_lock(hashtext('grocery migrations'));
 
 SELECT format('CREATE ROLE %I %s', role, options)
 FROM (VALUES ('owner', 'NOLOGIN'), ('api', 'NOLOGIN'), ('api_a', 'LOGIN'), ('api_b', 'LOGIN'),
-             ('zero', 'LOGIN REPLICATION'), ('monitor', 'LOGIN')) AS wanted (role, options)
+             ('zero', 'LOGIN REPLICATION'), ('monitor', 'LOGIN'), ('backup', 'LOGIN')) AS wanted (role, options)
 WHERE role NOT IN (SELECT rolname FROM pg_roles)
 \gexec
 
@@ -36,13 +36,18 @@ ALTER ROLE zero LOGIN NOCREATEDB NOCREATEROLE REPLICATION PASSWORD :'password';
 ALTER ROLE monitor LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION CONNECTION LIMIT 5 PASSWORD :'password';
 ALTER ROLE monitor SET statement_timeout = '10s';
 GRANT pg_monitor TO monitor;
+\set password `cat "$SECRETS_DIR/backup_password"`
+-- Proves backups: reads everything there is, as what comes back is compared with it, and marks moments. Replication is
+-- how it learns to which place in the log a picture of the data belongs.
+ALTER ROLE backup LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION CONNECTION LIMIT 5 PASSWORD :'password';
+GRANT pg_read_all_data, pg_read_all_stats TO backup;
 \unset password
 
 SELECT format('CREATE DATABASE %I OWNER owner', :'db_name')
 WHERE :'db_name' NOT IN (SELECT datname FROM pg_database)
 \gexec
 REVOKE ALL ON DATABASE :"db_name" FROM PUBLIC;
-GRANT CONNECT ON DATABASE :"db_name" TO api, monitor;
+GRANT CONNECT ON DATABASE :"db_name" TO api, monitor, backup;
 -- Zero keeps its own schemas beside ours.
 GRANT CONNECT, CREATE ON DATABASE :"db_name" TO zero;
 REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC;

@@ -246,6 +246,7 @@ PASSWORDS = {
     "/run/secrets/api_b_password": "PasswordOfB2",
     "/run/secrets/zero_password": "PasswordOfZ3",
     "/run/secrets/monitor_password": "PasswordOfM4",
+    "/run/secrets/backup_password": "PasswordOfB5",
 }
 FIRST = "CREATE TABLE public.thing (id int PRIMARY KEY);\n"
 
