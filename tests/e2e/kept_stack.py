@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -111,3 +112,30 @@ def expect_well(checkout: Checkout) -> None:
     until(lambda: checkout.problems() == [], "all is well again", seconds=180)
     assert inside.containers(checkout, "restore") == []
     checkout.preview("--refresh", "--expect-no-changes")
+
+
+@contextmanager
+def beside(checkout: Checkout, name: str, to: str) -> Iterator[Sequence[str]]:
+    """The ids of proof.writes as they were at that moment, in a database beside the live one."""
+    checkout.run("restore", "--to", to, "--into", name)
+    try:
+        yield inside.succeed(
+            checkout,
+            name,
+            "psql",
+            "-XAtq",
+            "-h",
+            "/run/postgresql",
+            "-U",
+            "postgres",
+            "-d",
+            "grocery",
+            "-c",
+            "SELECT id FROM proof.writes",
+        ).split()
+    finally:
+        checkout.run("restore", "--into", name, "--remove", "--yes")
+    assert inside.containers(checkout, name) == []
+    with checkout.api() as api:
+        left = [volume["Name"] for volume in api.volumes()["Volumes"] or [] if name in volume["Name"]]
+    assert left == [], "its data are gone as well"

@@ -4,99 +4,26 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from cli.engine_host import Api
-from cli.local_engine.state import Store
-from cli.local_engine.wire import Secret
-from tests.e2e import inside
+from tests.e2e import inside, leaks
 from tests.e2e.browsing import Join
+from tests.e2e.faults import Repeatedly
+from tests.e2e.kept_stack import REPOSITORY
+from tests.e2e.leaks import hits
 from tests.support.checkout import Checkout
 from tests.support.looking import container_of, run_in, services
 from tests.support.people import PASSWORD
 
-PUBLIC_HALVES = ("publicKeyPem", "publicKeyOpenssh")
 READABLE = ("*.yaml", "*.py", "*.json", "*.j2")
 
 
 @pytest.fixture(scope="module")
 def secret_values(running: Checkout) -> dict[str, str]:
-    """Where it was found -> a secret value in clear: from the files inside the containers that need it, from the state
-    with its seals broken, and what the seals are made with.
-
-    Of a multi-line key each line counts: one of them in a log is as bad as all.
-    """
-    passphrase = (running.root / ".local" / "passphrase").read_text().strip()
-    found = {"passphrase": passphrase}
-    with running.api() as api:
-        for workload, service in services(api, running.stack).items():
-            container = service["Spec"]["TaskTemplate"]["ContainerSpec"]
-            for entry in container.get("Secrets") or ():
-                path = entry["File"]["Name"]
-                code, text = run_in(api, running.stack, workload, "/bin/cat", path)
-                assert code == 0, f"{workload} may read its own secret {path}: {text}"
-                found |= _lines(f"{workload}{path}", text)
-    mounted = len(found)
-    assert mounted >= 12, f"the stack has its secrets: {sorted(found)}"
-    state = Store(running.state_dir, running.stack, passphrase).require()
-    for resource in state.resources:
-        for text in _unsealed([resource.inputs, resource.outputs]):
-            found |= _lines(resource.urn.rpartition("::")[2], text)
-    assert len(found) > mounted, "the state keeps more than is mounted, such as the authority's key"
-    # A private key ends with its public half.
-    public = [str(resource.outputs.get(half)) for resource in state.resources for half in PUBLIC_HALVES]
-    found = {place: value for place, value in found.items() if not any(value in half for half in public)}
-    return {place: value for value, place in {value: place for place, value in found.items()}.items()}
-
-
-def _lines(place: str, text: str) -> dict[str, str]:
-    return {
-        f"{place}:{number}": line
-        for number, line in enumerate(text.strip().splitlines())
-        if not line.startswith("-----") and len(line) >= 16
-    }
-
-
-def _unsealed(value: object) -> Iterator[str]:
-    """Every text in a value of the state that is, or is part of, a secret."""
-    if isinstance(value, Secret):
-        yield from _texts(value.value)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _unsealed(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _unsealed(item)
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
-
-
-def forms(value: str) -> set[str]:
-    """A value as it looks in clear, in JSON, and anywhere inside base64 text."""
-    raw = value.encode()
-    encoded = set()
-    # What stands before it decides how its bits fall on the letters; the letters at the ends it shares with others.
-    for shift, shared in enumerate((0, 2, 3)):
-        text = base64.b64encode(b"\0" * shift + raw).decode()
-        encoded.add(text[shared : (shift + len(raw)) // 3 * 4])
-    return {value, json.dumps(value)[1:-1], *encoded}
-
-
-def hits(values: Mapping[str, str], text: str) -> list[str]:
-    """Which of the secrets the text holds, in clear or encoded."""
-    return [place for place, value in values.items() if any(form in text for form in forms(value))]
+    return leaks.secret_values(running)
 
 
 def test_the_search_finds_what_it_looks_for() -> None:
@@ -151,6 +78,39 @@ def test_what_the_command_prints_holds_none(running: Checkout, secret_values: di
     for arguments in (("preview", "--diff"), ("preview", "--json"), ("status", "--json"), ("logs", "--tail", "1000")):
         run = running.run(*arguments)
         assert hits(secret_values, run.out + run.err) == [], run.command
+
+
+def test_nothing_that_is_done_with_backups_shows_one(running: Checkout, secret_values: dict[str, str]) -> None:
+    """Neither what the command prints, nor, meanwhile, the containers with their logs and command lines."""
+
+    def hurry() -> None:
+        inside.ask_database(running, "SELECT pg_logical_emit_message(true, 'x', 'x'), pg_switch_wal()")
+
+    with leaks.looking(running) as seen, Repeatedly(hurry, pause=2):
+        runs = [
+            running.run(*arguments)
+            for arguments in (
+                ("backup", "--full"),
+                ("backup", "list"),
+                ("backup", "list", "--json"),
+                ("backup", "verify"),
+                ("drill", "--json"),
+                ("restore", "--to", "latest", "--dry-run"),
+            )
+        ]
+    for run in runs:
+        assert hits(secret_values, run.out + run.err) == [], run.command
+    assert "pgbackrest" in seen.text, "it was looked at while it worked"
+    assert seen.hits(secret_values) == []
+
+
+def test_the_key_is_told_to_whoever_asks_and_seals_every_file_of_the_repository(
+    running: Checkout, secret_values: dict[str, str]
+) -> None:
+    key = running.run("backup", "key").out.strip()
+    assert key in secret_values.values(), "it is one of those that are looked for"
+    script = f"find {REPOSITORY} -type f -exec sh -c 'head -c 8 \"$1\"; echo' sh {{}} \\; | sort | uniq"
+    assert inside.succeed(running, "backups", "sh", "-c", script) == "Salted__", "as an encrypted file begins"
 
 
 def test_the_files_of_the_checkout_hold_none(running: Checkout, secret_values: dict[str, str]) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from docker.errors import APIError
+
 from cli.engine_host import execute
+from cli.health import Silent
 from tests.e2e import inside
 from tests.support.checkout import Checkout
-from tests.support.looking import container_of
+from tests.support.looking import container_of, until
 
 WRITERS = 3
+AGAIN = 20
+PATIENCE_SECONDS = 180
 # Where there is a client and the administrator's password. What a session had not been told when the server died is
 # nobody's: psql prints an id once the server has confirmed the transaction.
 WRITE = """
@@ -37,9 +43,20 @@ class Load:
     confirmed: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
 
-    def written(self) -> int:
-        """So far, as the database sees it."""
-        return int(inside.ask_database(self.checkout, "SELECT count(*) FROM proof.writes"))
+    def wait_for_more(self) -> None:
+        """Returns once somebody has written again."""
+        before: int | None = None
+
+        def more() -> bool:
+            nonlocal before
+            # The server may be gone for now.
+            with contextlib.suppress(Silent, APIError):
+                now = len(written_ids(self.checkout))
+                before = now if before is None else before
+                return now > before + AGAIN
+            return False
+
+        until(more, "somebody writes", seconds=PATIENCE_SECONDS)
 
     def lost(self, there: Sequence[str]) -> set[str]:
         """What was confirmed and is not among the ids found."""
