@@ -95,6 +95,14 @@ def recordings(scope: Scope) -> tuple[Recording, ...]:
 
 
 def _backups(backups: BackupScope) -> tuple[Recording, ...]:
+    free = Recording(
+        record="grocery:repository:free_ratio",
+        # Of the disk below it, or of what was planned: whichever ends first.
+        expr=(
+            "min(grocery_repository_volume_free_bytes / (grocery_repository_volume_size_bytes > 0)"
+            f' or 1 - grocery_repository_bytes{{repository="1"}} / {backups.disk})'
+        ),
+    )
     # What never happened is 0, and has no age.
     return (
         Recording(
@@ -114,14 +122,7 @@ def _backups(backups: BackupScope) -> tuple[Recording, ...]:
                 " * (max(grocery_archive_waiting_segments) > bool 0)"
             ),
         ),
-        Recording(
-            record="grocery:repository:free_ratio",
-            # Of the disk below it, or of what was planned: whichever ends first.
-            expr=(
-                "min(grocery_repository_volume_free_bytes / (grocery_repository_volume_size_bytes > 0)"
-                f' or 1 - grocery_repository_bytes{{repository="1"}} / {backups.disk})'
-            ),
-        ),
+        *((free,) if backups.volume else ()),
     )
 
 

@@ -164,6 +164,16 @@ def test_backups_are_shown_where_there_are_some() -> None:
     assert {where.partition(":")[0] for where in speaking(SCOPE)} == {OVERVIEW, DATABASE}
 
 
+def test_the_room_of_a_bucket_is_nobodys_business() -> None:
+    assert SCOPE.backups
+    without = replace(SCOPE, backups=replace(SCOPE.backups, volume=False))
+    for scope, there in ((SCOPE, True), (without, False)):
+        drawn = [one.expr for one in dashboards.expressions(dashboards.render(scope))]
+        assert ("grocery:repository:free_ratio" in drawn) == there
+        assert ("grocery:repository:free_ratio" in {one.record for one in rules.recordings(scope)}) == there
+        assert ("RepositoryFilling" in {alert.name for alert in alerts(scope)}) == there
+
+
 def test_the_synthetic_user_is_shown_where_there_is_one() -> None:
     without = dashboards.expressions(dashboards.render(replace(SCOPE, synthetic=False)))
     speaking = [one.where for one in without if "synthetic_" in one.expr or "grocery:sync" in one.expr]

@@ -7,7 +7,7 @@ from rendering.monitoring.dashboards.boards import Board, Panel, Query, Row, Sha
 from rendering.monitoring.dashboards.limits import limits
 from rendering.monitoring.figures import Figure, Limits, figures
 from rendering.monitoring.rules import LATENCY, REQUESTS
-from rendering.monitoring.watched import Indicator, Scope, Watched
+from rendering.monitoring.watched import BackupScope, Indicator, Scope, Watched
 
 UID = "grocery-overview"
 _CERTIFICATE_LEFT = 'min(probe_ssl_earliest_cert_expiry{job="edge-https"} - time())'
@@ -24,7 +24,7 @@ def board(scope: Scope) -> Board:
             _requests(),
             *((_synthetic(),) if scope.synthetic else ()),
             _database(scope),
-            *((_backups(),) if scope.backups else ()),
+            *((_backups(scope.backups),) if scope.backups else ()),
             _machine(),
             _containers(scope),
             *(_workload(watched) for watched in scope.watched),
@@ -241,7 +241,16 @@ def _database(scope: Scope) -> Row:
     )
 
 
-def _backups() -> Row:
+def _backups(backups: BackupScope) -> Row:
+    free = Panel(
+        key="repository-free",
+        title="Repository free",
+        description="Share of the repository's volume that is free, or of the disk planned for it, whichever is less.",
+        unit="percentunit",
+        queries=(Query(expr="grocery:repository:free_ratio", legend="free"),),
+        maximum=1,
+        width=6,
+    )
     return Row(
         key="backups",
         title="Backups",
@@ -270,16 +279,7 @@ def _backups() -> Row:
                 queries=(Query(expr="grocery:restore:age_seconds", legend="proven"),),
                 width=6,
             ),
-            Panel(
-                key="repository-free",
-                title="Repository free",
-                description="Share of the repository's volume that is free, or of the disk planned for it, whichever "
-                "is less.",
-                unit="percentunit",
-                queries=(Query(expr="grocery:repository:free_ratio", legend="free"),),
-                maximum=1,
-                width=6,
-            ),
+            *((free,) if backups.volume else ()),
         ),
     )
 
