@@ -255,7 +255,7 @@ class GroceryList(pulumi.ComponentResource):
                     else {}
                 ),
             },
-            "backups": _backups(settings, kept) if kept else None,
+            **({"backups": _backups(settings, kept)} if kept else {}),
             "workloads": {workload.name: _description(workload, service) for workload, service in workloads},
         }
         self.register_outputs({})

@@ -38,6 +38,7 @@ COMPONENTS = {
     "Acme",
     "Alertmanager",
     "AuthServer",
+    "Backups",
     "BlackboxExporter",
     "Collector",
     "DockerFilter",
@@ -346,6 +347,8 @@ def test_exactly_what_cannot_be_made_again_is_protected(recording: Recording) ->
     protected = {(found.type, found.name) for found in recording.registrations if found.protect}
     assert protected == {
         (VOLUME, f"{stack}-postgres-data"),
+        (VOLUME, f"{stack}-backups-repository"),
+        (PASSWORD, f"{stack}-secrets-backup-key"),
         (VOLUME, f"{stack}-edge-certificates"),
         (PRIVATE_KEY, f"{stack}-secrets-vapid"),
         (PRIVATE_KEY, f"{stack}-secrets-ca"),
@@ -353,7 +356,14 @@ def test_exactly_what_cannot_be_made_again_is_protected(recording: Recording) ->
     }
 
 
-@pytest.mark.parametrize(("noun", "name"), [("postgres-data", "postgres-data"), ("edge-certificates", "acme")])
+@pytest.mark.parametrize(
+    ("noun", "name"),
+    [
+        ("postgres-data", "postgres-data"),
+        ("backups-repository", "backups-repository"),
+        ("edge-certificates", "acme"),
+    ],
+)
 def test_a_volume_that_is_kept_survives_even_its_removal_from_the_program(
     recording: Recording, noun: str, name: str
 ) -> None:
@@ -392,6 +402,7 @@ def test_membership_of_networks_is_what_the_design_fixed(updated: Recording) -> 
         found[aliases.pop()] = sorted(ids[attachment["id"]] for attachment in attached)
     assert found == {
         "postgres": ["data"],
+        "backups": ["data", "egress"],
         "migrations": ["data"],
         "auth-server": ["app", "data", "egress"],
         "zero-cache": ["app", "data"],
@@ -584,7 +595,7 @@ def test_a_failure_stops_what_relies_on_it(recording: Recording, later: str, ear
     assert recording.service(earlier).urn in recording.service(later).dependencies
 
 
-@pytest.mark.parametrize("workload", ["edge", "edge-config", "postgres"])
+@pytest.mark.parametrize("workload", ["edge", "edge-config", "postgres", "backups"])
 def test_what_relies_on_nothing_starts_at_once(recording: Recording, workload: str) -> None:
     service = recording.service(workload)
     services = {found.urn for found in recording.of_type(SERVICE)}

@@ -33,6 +33,7 @@ from tests.unit.recording import (
         ("zero_auth", {"auth-server", "zero-cache"}),
         ("zero_admin", {"zero-cache"}),
         ("monitor", {"migrations", "postgres-exporter"}),
+        ("backup", {"migrations", "backups"}),
         ("synthetic", {"auth-server", "synthetic-user"}),
     ],
 )
@@ -198,7 +199,9 @@ def test_exports_say_where_everything_is(updated: Recording) -> None:
     acme = set() if updated.stack == "local" else {"acme"}
     assert set(exports["images"]) == set(IMAGE_NAMES) - {"acme"} | acme
     edge = {"edge"} if updated.stack == "local" else set()
-    assert set(exports["certificates"]) == {"ca", "postgres"} | edge, "others' end is known to the edge alone"
+    assert set(exports["certificates"]) == {"ca", "postgres", "backups", "postgres-backup"} | edge, (
+        "others' end is known to the edge alone"
+    )
     assert exports["workloads"]["auth-server"]["metrics"] == {"port": 3001, "path": "/metrics"}
     assert exports["workloads"]["auth-server"]["service"].startswith(f"{updated.stack}-auth-server-")
     assert exports["ca_certificate"].startswith("-----BEGIN CERTIFICATE-----")

@@ -11,6 +11,7 @@ import jinja2
 import pytest
 
 from rendering import nginx, postgres, render_template
+from rendering.disk import Disk
 from settings import Edge as EdgeSettings
 from settings import load
 
@@ -474,8 +475,8 @@ def conf(server: postgres.Server) -> dict[str, str]:
     return {key: value.strip("'") for key, value in parsed.items()}
 
 
-SMALL = postgres.Server(memory=512 * MIB, disk=10 * GIB, connections=58)
-LARGE = postgres.Server(memory=8 * GIB, disk=200 * GIB, connections=120)
+SMALL = postgres.Server(memory=512 * MIB, disk=Disk(database=10 * GIB), connections=58)
+LARGE = postgres.Server(memory=8 * GIB, disk=Disk(database=200 * GIB), connections=120)
 
 
 def test_memory_is_shared_out_in_the_usual_proportions() -> None:
@@ -487,7 +488,7 @@ def test_memory_is_shared_out_in_the_usual_proportions() -> None:
 
 @pytest.mark.parametrize("memory", [128 * MIB, 512 * MIB, GIB, 4 * GIB, 64 * GIB])
 def test_sorts_of_all_connections_fit_beside_the_shared_buffers(memory: int) -> None:
-    tuning = postgres.tune(postgres.Server(memory=memory, disk=10 * GIB, connections=100))
+    tuning = postgres.tune(postgres.Server(memory=memory, disk=Disk(database=10 * GIB), connections=100))
     assert tuning.work_mem_kib >= 64, "PostgreSQL's own minimum"
     sorts = 100 * tuning.work_mem_kib // 1024
     assert tuning.shared_buffers + sorts + tuning.maintenance_work_mem <= memory // MIB, "or it is killed"
@@ -496,7 +497,7 @@ def test_sorts_of_all_connections_fit_beside_the_shared_buffers(memory: int) -> 
 def test_a_standing_slot_cannot_fill_the_disk() -> None:
     assert conf(SMALL)["max_slot_wal_keep_size"] == "2560MB", "a quarter of the disk"
     tuning = postgres.tune(SMALL)
-    assert tuning.max_slot_wal_keep_size + tuning.max_wal_size < SMALL.disk // MIB // 2
+    assert tuning.max_slot_wal_keep_size + tuning.max_wal_size < SMALL.disk.database // MIB // 2
 
 
 def test_connections_are_enough_for_everyone_at_once() -> None:
@@ -562,6 +563,7 @@ def test_who_may_connect_is_a_short_list_that_ends_in_no() -> None:
         "zero": "grocery",
         "api_a": "grocery",
         "api_b": "grocery",
+        "backup": "grocery",
         "monitor": "grocery",
     }
 

@@ -124,6 +124,28 @@ def test_what_the_stack_files_show_in_comments_is_true(stack: str) -> None:
         ({"monitoring": {"images": {"nodeexporter": "x"}}}, ["monitoring.images.nodeexporter", "node_exporter?"]),
         ({"monitoring": {"log_shipping": {"endpoint": "ftp://x"}}}, ["monitoring.log_shipping.endpoint", "https://"]),
         ({"monitoring": {"runbooks_url": "http://x"}}, ["monitoring.runbooks_url", "https://"]),
+        ({"backups": {"volume": False}}, ["grocery:settings.backups", "neither volume nor bucket"]),
+        ({"backups": {"keep": "36h"}}, ["backups.keep", '"14d"', '"36h"']),
+        ({"backups": {"keep": "1h"}}, ["backups.keep", "at least 1d"]),
+        ({"backups": {"memory": "64MiB"}}, ["backups.memory", "at least 256MiB"]),
+        ({"backups": {"schedule": {"at": "2:30"}}}, ["backups.schedule.at", '"02:30"']),
+        ({"backups": {"schedule": {"at": "24:00"}}}, ["backups.schedule.at"]),
+        ({"backups": {"schedule": {"drill": "30s"}}}, ["backups.schedule.drill", "at least 1m"]),
+        ({"backups": {"schedule": {"weekly": "7d"}}}, ["backups.schedule.weekly", "known here: at, full"]),
+        ({"backups": {"key": "mine"}}, ["backups.key", "'provided'"]),
+        ({"backups": {"bucket": {"bucket": "lists"}}}, ["backups.bucket.endpoint", "required"]),
+        (
+            {"backups": {"bucket": {"endpoint": "http://s3.test", "bucket": "Lists"}}},
+            ["backups.bucket.endpoint", "without a path", "backups.bucket.bucket", "lower-case"],
+        ),
+        (
+            {"backups": {"bucket": {"endpoint": "https://s3.test/lists", "bucket": "lists", "uri_style": "dns"}}},
+            ["backups.bucket.endpoint", "without a path", "backups.bucket.uri_style", "'host'"],
+        ),
+        (
+            {"backups": {"bucket": {"endpoint": "https://s3.test", "bucket": "lists", "ca_certificate": "a path"}}},
+            ["backups.bucket.ca_certificate", "PEM"],
+        ),
         ({"target": {"nodes": 0}}, ["target.nodes"]),
         ({"network": {"pool": "8.8.0.0/16"}}, ["network.pool", "private"]),
         ({"network": {"pool": "10.0.0.0/8"}}, ["network.pool", "/16"]),
@@ -274,21 +296,30 @@ def test_what_tells_people_of_alerts_needs_their_addresses() -> None:
     assert required_secrets(load({"monitoring": unauthenticated})) == ()
 
 
+def test_what_opens_a_bucket_and_its_backups_is_needed_where_there_is_one() -> None:
+    bucket = {"endpoint": "https://s3.test", "bucket": "lists"}
+    assert required_secrets(load({"backups": {"bucket": bucket}})) == ("backup-bucket-key", "backup-bucket-secret")
+    assert required_secrets(load({"backups": {"key": "provided"}})) == ("backup-key",)
+    off = {"enabled": False, "bucket": bucket, "key": "provided"}
+    assert required_secrets(load({"backups": off})) == (), "nobody there to read them"
+
+
 def test_images_named_in_settings_need_no_build(tmp_path: Path) -> None:
     assert set(resolve_images(load(IMAGES), tmp_path).values()) == {IMAGE}
 
 
-def test_no_image_is_wanted_for_what_is_not_watched(tmp_path: Path) -> None:
+def test_no_image_is_wanted_for_what_is_not_watched_or_backed_up(tmp_path: Path) -> None:
     application = ("postgres", "migrations", "auth-server", "zero-cache", "edge", "frontend")
     write_images(tmp_path / ".local" / "images.json", digest("a"), application)
-    assert set(resolve_images(load({"monitoring": {"enabled": False}}), tmp_path)) == set(application)
+    off = {"enabled": False}
+    assert set(resolve_images(load({"monitoring": off, "backups": off}), tmp_path)) == set(application)
 
 
 def test_a_missing_image_is_named_with_the_command_that_builds_it(tmp_path: Path) -> None:
     write_images(tmp_path / ".local" / "images.json", digest("a"), ("postgres", "migrations", "zero-cache", "frontend"))
     with pytest.raises(
         SettingsError,
-        match=r"image auth-server, edge, prometheus, .*synthetic-user is not built: run ./grocery images build",
+        match=r"image auth-server, edge, backups, prometheus, .*synthetic-user is not built: run ./grocery images",
     ):
         resolve_images(Settings(), tmp_path)
 

@@ -261,7 +261,7 @@ def test_history_is_bounded_by_time_and_by_disk() -> None:
 
 def test_switched_off_it_leaves_nothing_behind(local: Recording, unwatched: Recording) -> None:
     assert set(unwatched.exports["workloads"]) == {
-        "postgres", "migrations", "auth-server", "zero-cache", "edge", "edge-config", "frontend",
+        "postgres", "backups", "migrations", "auth-server", "zero-cache", "edge", "edge-config", "frontend",
     }  # fmt: skip
     assert set(unwatched.names) < set(local.names)
     assert {found.name.rpartition("-")[2] for found in unwatched.of_type(NETWORK)} == {"edge", "app", "data", "egress"}
