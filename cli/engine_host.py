@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,9 +50,12 @@ def try_connect(host: str, *, timeout: int = 60) -> Api | None:
 
 
 @contextmanager
-def connect(host: str) -> Iterator[Api]:
-    """A client of the engine. Raises MachineError when nothing answers there."""
-    api = try_connect(host)
+def connect(host: str, *, timeout: int = 60) -> Iterator[Api]:
+    """A client of the engine. Raises MachineError when nothing answers there.
+
+    timeout: seconds after which an answer of which nothing came is given up.
+    """
+    api = try_connect(host, timeout=timeout)
     if api is None:
         raise unreachable(host)
     with api:
@@ -132,6 +135,12 @@ def swarm_state(api: Api) -> SwarmState:
     )
 
 
+def service_named(api: Api, name: str) -> dict[str, Any] | None:
+    """The service of exactly this name; the engine itself finds all whose name begins so."""
+    found = api.services(filters={"name": name})
+    return next((dict(service) for service in found if service["Spec"]["Name"] == name), None)
+
+
 def services_of(api: Api, stack: str) -> list[dict[str, Any]]:
     """The stack's services as the engine's API tells them."""
     return list(api.services(filters={"label": f"{STACK_LABEL}={stack}"}))
@@ -149,7 +158,22 @@ def moment(text: str) -> datetime:
 
 
 def execute(api: Api, container: str, command: Sequence[str], *, user: str = "") -> tuple[int, str, str]:
-    """Runs a program inside a container to its end: its exit code, what it printed, and what it complained of.
+    """Runs a program inside a container to its end: its exit code, what it printed, and what it complained of."""
+    told = {1: b"", 2: b""}
+    running = following(api, container, command, user=user)
+    while True:
+        try:
+            stream, content = next(running)
+        except StopIteration as end:
+            return int(end.value), told[1].decode(errors="replace"), told[2].decode(errors="replace")
+        told[stream] += content
+
+
+def following(
+    api: Api, container: str, command: Sequence[str], *, user: str = ""
+) -> Generator[tuple[int, bytes], None, int]:
+    """Runs a program inside a container: (1 for stdout or 2 for stderr, what was written) as it comes, and its exit
+    code in the end.
 
     The SDK's own way now and then loses what is printed at once: it reads the socket past what the HTTP client has
     already buffered. This reads through that buffer.
@@ -158,14 +182,10 @@ def execute(api: Api, container: str, command: Sequence[str], *, user: str = "")
     answer = api._post_json(api._url("/exec/{0}/start", made["Id"]), data={"Detach": False, "Tty": False}, stream=True)
     api._raise_for_status(answer)
     with answer:
-        body = answer.raw.read()
-    told = {1: b"", 2: b""}
-    while body:
-        stream, length = struct.unpack(">BxxxL", body[:8])
-        told[stream] += body[8 : 8 + length]
-        body = body[8 + length :]
-    code = int(api.exec_inspect(made["Id"])["ExitCode"])
-    return code, told[1].decode(errors="replace"), told[2].decode(errors="replace")
+        while head := answer.raw.read(8):
+            stream, length = struct.unpack(">BxxxL", head)
+            yield stream, answer.raw.read(length)
+    return int(api.exec_inspect(made["Id"])["ExitCode"])
 
 
 def image_exists(api: Api, reference: str) -> bool:
