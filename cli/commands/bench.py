@@ -17,7 +17,7 @@ from cli.stack import ROOT
 def bench(
     parts: Annotated[
         list[str] | None,
-        typer.Argument(help="fresh, start, footprint, api, sync, edge, monitoring; all when left out."),
+        typer.Argument(help="fresh, start, footprint, api, sync, edge, monitoring, backups; all when left out."),
     ] = None,
     json: AsJson = False,
     yes: Yes = False,
@@ -25,7 +25,7 @@ def bench(
     """Measure start, latency, memory and sizes, each beside its yardstick in the same run.
 
     Starts a Docker engine of its own, in its own network, and removes it again: nothing that runs on this machine is
-    touched. It needs root for that, and about ten minutes.
+    touched. It needs root for that, and about twenty minutes.
     """
     program = ROOT / "tests" / "bench"
     if not program.is_dir():

@@ -14,14 +14,14 @@ from typing import Any
 from rich.console import Console
 
 from cli import terminal
-from tests.bench import api, edge, footprint, fresh, monitoring, report, start, sync
+from tests.bench import api, backups, edge, footprint, fresh, monitoring, report, start, sync
 from tests.bench.report import Section
 from tests.bench.stand import Stand, open_stand
 from tests.support.checkout import ROOT
 
 TRANSCRIPT = ROOT / ".local" / "bench" / "transcript.txt"
 
-# In this order: the first needs an empty engine, the second leaves a stack nobody has used.
+# In this order: the first needs an empty engine, the second leaves a stack nobody has used, the last one a full one.
 PARTS: Mapping[str, Callable[[Stand], Section]] = {
     "fresh": fresh.measure,
     "start": start.measure,
@@ -30,6 +30,7 @@ PARTS: Mapping[str, Callable[[Stand], Section]] = {
     "sync": sync.measure,
     "edge": edge.measure,
     "monitoring": monitoring.measure,
+    "backups": backups.measure,
 }
 
 

@@ -27,8 +27,9 @@ UNLIMITED = {"rate": "1000000r/s", "burst": 100000}
 SETTINGS: Mapping[str, Any] = {
     "network": {"pool": POOL},
     "auth_server": {"rate_limit_requests": 10_000_000},
-    # The yardsticks are not watched either.
+    # The yardsticks are neither watched nor backed up.
     "monitoring": {"enabled": False},
+    "backups": {"enabled": False},
 }
 
 

@@ -12,6 +12,7 @@ from typing import ClassVar
 import pytest
 
 from tests.bench import load
+from tests.bench.backups import outage
 from tests.bench.compose import _short
 from tests.bench.report import Row, aimed, percentile
 
@@ -100,3 +101,13 @@ def test_answers_other_than_200_are_no_latencies() -> None:
         outcome = load.send(_job(port, "/missing"))
     assert outcome.failures == {"404": 50}
     assert not outcome.latencies
+
+
+def test_an_outage_ends_with_the_first_answer_after_the_last_refusal() -> None:
+    assert outage(refused=[2.0, 3.0, 5.0], served=[1.0, 4.0, 6.0, 7.0]) == (2.0, 6.0)
+
+
+@pytest.mark.parametrize(("refused", "served"), [([], [1.0]), ([2.0], [1.0])])
+def test_without_an_end_there_is_no_outage_to_tell_of(refused: list[float], served: list[float]) -> None:
+    with pytest.raises(RuntimeError, match="nobody came back"):
+        outage(refused, served)

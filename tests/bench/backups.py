@@ -1,0 +1,256 @@
+"""How long it takes until a million items are back and served, beside reading a dump of the same data; and what
+archiving every change costs those who write."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+from docker import APIClient
+
+from cli.engine_host import execute
+from tests.bench.report import Row, Section
+from tests.bench.stand import STACK, Stand
+from tests.e2e import kept_stack
+from tests.support.looking import container_of, sql, until
+
+ITEMS = 1_000_000
+PEOPLE = 1_000
+LISTS = 10_000
+BATCH = 50_000
+
+TURNS = 8
+SECONDS_A_TURN = 5
+SESSIONS = 4
+
+PATIENCE_SECONDS = 1800
+PROBE_SECONDS = 0.1
+
+DUMP = "/var/lib/postgresql/bench.dump"
+"""On the disk of the data, and no part of them."""
+
+FILL = """
+CREATE SCHEMA bench;
+INSERT INTO profile SELECT gen_random_uuid(), 'Person ' || n FROM generate_series(1, PEOPLE) n;
+INSERT INTO list (id, name, owner_id)
+  SELECT gen_random_uuid(), 'List ' || n, person.id
+  FROM generate_series(1, LISTS) n
+  JOIN (SELECT row_number() OVER () - 1 AS number, id FROM profile) person ON person.number = n % PEOPLE;
+INSERT INTO list_member SELECT id, owner_id FROM list ON CONFLICT DO NOTHING;
+CREATE TABLE bench.list AS SELECT row_number() OVER () - 1 AS n, id, owner_id FROM list;
+CREATE UNIQUE INDEX ON bench.list (n);
+ANALYZE bench.list;
+DO $$ BEGIN
+  FOR batch IN 0 .. ITEMS / BATCH - 1 LOOP
+    INSERT INTO item (id, list_id, name, quantity, checked, created_by)
+    SELECT gen_random_uuid(), list.id, initcap(substr(md5(n::text), 1, 4 + n % 20)), n % 12 || ' pieces', n % 3 = 0,
+           list.owner_id
+    FROM generate_series(batch * BATCH, (batch + 1) * BATCH - 1) n JOIN bench.list ON list.n = n % LISTS;
+    COMMIT;
+  END LOOP;
+END $$;
+DROP TABLE bench.list;
+VACUUM ANALYZE;
+"""
+COUNTS = {"PEOPLE": PEOPLE, "LISTS": LISTS, "ITEMS": ITEMS, "BATCH": BATCH}
+
+# A row and a commit each, as people's writes are, as quickly as a session can.
+WRITER = """
+CREATE TABLE bench.written (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text NOT NULL);
+CREATE PROCEDURE bench.write(seconds float) LANGUAGE plpgsql AS $$
+DECLARE ends timestamptz := clock_timestamp() + make_interval(secs => seconds);
+BEGIN
+  WHILE clock_timestamp() < ends LOOP
+    INSERT INTO bench.written (note) VALUES (repeat(md5(random()::text), 8));
+    COMMIT;
+  END LOOP;
+END $$;
+"""
+CAUGHT_UP = "SELECT coalesce(max(pg_current_wal_lsn() - confirmed_flush_lsn), 0) < 1000000 FROM pg_replication_slots"
+NOTHING_WAITS = "SELECT count(*) = 0 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
+
+
+@dataclass
+class Visitor:
+    """with Visitor(url, ca) as visitor: asks all the time whether the application is ready, and keeps the moments of
+    time.monotonic() at which it was told."""
+
+    url: str
+    ca: str
+    refused: list[float] = field(default_factory=list)
+    served: list[float] = field(default_factory=list)
+
+    def __enter__(self) -> Visitor:
+        self._over = threading.Event()
+        # Threads see the network of the one that starts them.
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        with httpx.Client(base_url=self.url, verify=self.ca, timeout=5, trust_env=False) as client:
+            while not self._over.wait(PROBE_SECONDS):
+                ready = False
+                with contextlib.suppress(httpx.HTTPError):
+                    ready = client.get("/health/ready").is_success
+                (self.served if ready else self.refused).append(time.monotonic())
+
+
+def outage(refused: Sequence[float], served: Sequence[float]) -> tuple[float, float]:
+    """From the first refusal to the first answer after the last one. Raises RuntimeError when there was none."""
+    after = [moment for moment in served if refused and moment > max(refused)]
+    if not after:
+        raise RuntimeError(f"refused {len(refused)} times, served {len(served)} times: nobody came back")
+    return min(refused), min(after)
+
+
+def measure(stand: Stand) -> Section:
+    """The last of all: what it leaves is a stack with a million items."""
+    checkout = stand.checkout
+    checkout.configure(backups={"enabled": True, "schedule": {"at": kept_stack.quiet_hour()}})
+    checkout.up()
+    kept_stack.until_backed_up(checkout)
+    with APIClient(base_url=checkout.host, version="auto", timeout=PATIENCE_SECONDS) as api:
+        database = Database(api)
+        _fill(database)
+        dumped = database.run("pg_dump", "-Fc", "-f", DUMP, "grocery")
+        dump_bytes = int(database.ask(f"SELECT size FROM pg_stat_file('{DUMP}')"))  # noqa: S608 - a constant
+        read = _read_dump(database)
+        with_archive, without = _write(database)
+    backed_up = checkout.run("backup", "--full")
+    copy = kept_stack.backups_of(checkout)[-1]
+    evidence = checkout.run("drill", "--json").document()
+    with Visitor(checkout.url, str(checkout.ca_file)) as visitor:
+        began = time.monotonic()
+        restored = checkout.run("restore", "--to", "latest", "--yes")
+        time.sleep(1)
+    gone, back = outage(visitor.refused, visitor.served)
+    rto = evidence["rto_seconds"]
+    dump = "pg_restore of a dump"
+    return Section(
+        title=f"Backups of {ITEMS:,} items",
+        rows=(
+            Row(name="restore until it is served", ours=back - began, unit="s", peer=read, peer_name=dump),
+            Row(
+                name="of that nobody was served for",
+                ours=back - gone,
+                unit="s",
+                peer=read,
+                peer_name=dump,
+                note="the rest is the safety backup and whatever is looked at before anything is stopped",
+            ),
+            Row(
+                name="restored by a drill until it answers",
+                ours=rto["total"],
+                unit="s",
+                peer=read,
+                peer_name=dump,
+                note=f"copying {rto['restore']:.1f} s, replaying {rto['replay']:.1f} s; "
+                f"{'proven' if evidence['proven'] else evidence['reason']}; "
+                f"committed {evidence['rpo_seconds']:.1f} s before it was in the repository",
+            ),
+            Row(name="full backup", ours=backed_up.seconds, unit="s", peer=dumped, peer_name="pg_dump"),
+            Row(
+                name="its size, encrypted",
+                ours=copy["repository_bytes"] / 1e6,
+                unit="MB",
+                peer=dump_bytes / 1e6,
+                peer_name="the dump",
+            ),
+            Row(
+                name="commits with archiving",
+                ours=statistics.median(with_archive),
+                unit="/s",
+                peer=statistics.median(without),
+                peer_name="without",
+                note=f"{SESSIONS} sessions, each row a commit; the turn in the middle of {TURNS}",
+            ),
+        ),
+        details=(
+            f"the whole command: {restored.seconds:.1f} s, with a backup afterwards; database "
+            f"{copy['database_bytes'] / 1e6:.0f} MB",
+            "commits a second of each turn, with and without: "
+            + ", ".join(f"{one:.0f} and {other:.0f}" for one, other in zip(with_archive, without, strict=True)),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Database:
+    api: APIClient
+
+    def ask(self, statement: str) -> str:
+        return sql(self.api, STACK, statement)
+
+    def run(self, *command: str) -> float:
+        """Runs a program beside the server, as its administrator; the seconds it took. Raises RuntimeError."""
+        began = time.monotonic()
+        environment = ["env", "PGHOST=/run/postgresql", "PGUSER=postgres"]
+        code, out, err = execute(self.api, container_of(self.api, STACK, "postgres"), [*environment, *command])
+        if code != 0:
+            raise RuntimeError(f"{' '.join(command)[:200]} ended with {code}: {(out + err)[-2000:]}")
+        return time.monotonic() - began
+
+    def script(self, text: str) -> float:
+        return self.run("sh", "-c", 'printf %s "$1" | psql -Xq -v ON_ERROR_STOP=1 -d grocery', "sh", text)
+
+
+def _fill(database: Database) -> None:
+    database.script(re.sub("|".join(COUNTS), lambda name: str(COUNTS[name[0]]), FILL))
+    # Whoever follows the log would be busy with them for a while, and everything else slow.
+    until(lambda: database.ask(CAUGHT_UP) == "t", "zero-cache has all the items", seconds=PATIENCE_SECONDS)
+    until(lambda: database.ask(NOTHING_WAITS) == "t", "all the log is archived", seconds=PATIENCE_SECONDS)
+
+
+def _read_dump(database: Database) -> float:
+    """Into a database of its own on the same server, which needs neither a stop nor a start for it."""
+    database.run("psql", "-Xqc", "CREATE DATABASE yardstick")
+    try:
+        return database.run("pg_restore", "--exit-on-error", "-d", "yardstick", DUMP)
+    finally:
+        database.run("psql", "-Xqc", "DROP DATABASE yardstick")
+        database.run("rm", DUMP)
+
+
+def _write(database: Database) -> tuple[list[float], list[float]]:
+    """Commits a second with archiving and without, turn by turn, so that a busy moment hits both."""
+    database.script(WRITER)
+    with_archive, without = [], []
+    _turn(database)
+    try:
+        for _ in range(TURNS):
+            with _archive_command(database, None):
+                with_archive.append(_turn(database))
+            with _archive_command(database, "/bin/true"):
+                without.append(_turn(database))
+    finally:
+        database.script("DROP SCHEMA bench CASCADE; ALTER SYSTEM RESET archive_command; SELECT pg_reload_conf();")
+    return with_archive, without
+
+
+@contextlib.contextmanager
+def _archive_command(database: Database, command: str | None) -> Iterator[None]:
+    """None: that of the stack. With another the log has a gap, so that a backup has to follow."""
+    change = f"SET archive_command = '{command}'" if command else "RESET archive_command"
+    database.script(f"ALTER SYSTEM {change}; SELECT pg_reload_conf();")
+    yield
+    if command:
+        # What was left for the archive when the turn before ended must not be work for this one.
+        until(lambda: database.ask(NOTHING_WAITS) == "t", "nothing waits to be archived", seconds=PATIENCE_SECONDS)
+
+
+def _turn(database: Database) -> float:
+    before = int(database.ask("SELECT count(*) FROM bench.written"))
+    sessions = f'for _ in $(seq {SESSIONS}); do psql -Xqd grocery -c "CALL bench.write({SECONDS_A_TURN})" & done; wait'
+    database.run("sh", "-c", sessions)
+    return (int(database.ask("SELECT count(*) FROM bench.written")) - before) / SECONDS_A_TURN
