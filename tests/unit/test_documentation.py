@@ -35,7 +35,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("line", commands())
 def test_every_command_that_is_written_down_exists(line: str) -> None:
-    words = list(itertools.takewhile(lambda word: word != "<", shlex.split(line, comments=True)))
+    words = list(itertools.takewhile(lambda word: word not in "<>", shlex.split(line, comments=True)))
     assert words[0] == "./grocery", line
     command = typer.main.get_command(app)
     context = typer.Context(command, info_name="./grocery")

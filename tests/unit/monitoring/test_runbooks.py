@@ -20,6 +20,16 @@ from tests.unit.recording import ROOT, SERVICE, record, stack_settings
 RUNBOOKS = ROOT / "docs" / "runbooks"
 SECTIONS = ("What it means", "How to look", "How to mend")
 PAGES = sorted(RUNBOOKS.glob("*.md"))
+PROCEDURES = {
+    "restore",
+    "lost-machine",
+    "lost-key",
+    "full-disk",
+    "corrupted-repository",
+    "postgresql-major-upgrade",
+}
+"""Pages that are about no alert: what is to be done step by step. Their commands are run by a test."""
+STEPS = ("When", "How to look", "What to do", "Afterwards")
 
 
 def workloads() -> list[tuple[str, bool]]:
@@ -71,6 +81,12 @@ def test_every_alert_has_a_page_and_its_section(page: str) -> None:
         assert headings(text) == [ALERTS[page].name, *SECTIONS]
 
 
+@pytest.mark.parametrize("page", sorted(PROCEDURES))
+def test_every_procedure_says_when_it_is_for_and_what_comes_after_it(page: str) -> None:
+    found = re.findall(r"^## (.+)$", (RUNBOOKS / f"{page}.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert tuple(found) == STEPS
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_page_says_how_to_look(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -78,7 +94,7 @@ def test_every_page_says_how_to_look(page: Path) -> None:
 
 
 def test_no_page_is_about_what_there_is_not() -> None:
-    expected = {"README"} | {page.partition("#")[0].removesuffix(".md") for page in ALERTS}
+    expected = {"README"} | PROCEDURES | {page.partition("#")[0].removesuffix(".md") for page in ALERTS}
     assert {page.stem for page in PAGES} == expected
 
 
