@@ -13,6 +13,7 @@ from docker import DockerClient
 from docker.models.containers import Container
 
 from cli.images import SHIPPED
+from rendering.disk import Disk
 from rendering.postgres import Server, render_conf, render_hba
 from tests.e2e.lab import (
     Certificates,
@@ -115,7 +116,9 @@ class Database:
             alias=alias,
             env={"INITIALISE_UNTIL": self.initialise_until},
             files={
-                "/etc/postgresql/postgresql.conf": render_conf(Server(memory=256 << 20, disk=1 << 30, connections=60)),
+                "/etc/postgresql/postgresql.conf": render_conf(
+                    Server(memory=256 << 20, disk=Disk(database=1 << 30), connections=60)
+                ),
                 "/etc/postgresql/pg_hba.conf": render_hba(),
                 "/etc/postgresql/server.crt": self.certificates.certificate,
                 "/run/secrets/server.key": self.certificates.key,
@@ -296,12 +299,13 @@ def test_roles_have_no_more_rights_than_they_need(database: Database, server: Co
     roles = sql(
         server,
         "SELECT rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles "
-        "WHERE rolname IN ('owner', 'api', 'api_a', 'api_b', 'monitor') ORDER BY 1",
+        "WHERE rolname IN ('owner', 'api', 'api_a', 'api_b', 'monitor', 'backup') ORDER BY 1",
     )
     assert roles.splitlines() == [
         "api,f,f,f,f,f",
         "api_a,t,f,f,f,f",
         "api_b,t,f,f,f,f",
+        "backup,t,f,f,f,t",
         "monitor,t,f,f,f,f",
         "owner,f,f,f,f,f",
     ]
@@ -312,6 +316,23 @@ def test_roles_have_no_more_rights_than_they_need(database: Database, server: Co
     assert sql(server, "SELECT has_table_privilege('zero', 'public.thing', 'select')", "grocery") == "t"
     assert sql(server, "SELECT has_schema_privilege('api', 'ops', 'usage')", "grocery") == "f"
     assert sql(server, "SELECT has_database_privilege('api_a', 'postgres', 'connect')", "grocery") == "f"
+
+
+def test_who_proves_backups_reads_everything_and_writes_markers_alone(database: Database, server: Container) -> None:
+    until_healthy(migrate(database, {"0001_thing.sql": FIRST + "CREATE SCHEMA auth; CREATE TABLE auth.secret ();"}))
+    reads = "has_table_privilege('backup', %r, 'select')"
+    tables = ("public.thing", "auth.secret", "ops.schema_migrations", "ops.restore_markers")
+    assert sql(server, "SELECT " + ", ".join(reads % table for table in tables), "grocery") == "t,t,t,t"
+    writes = "SELECT has_table_privilege('backup', %r, 'insert,update,delete,truncate')"
+    assert sql(server, writes % "public.thing", "grocery") == "f"
+    assert sql(server, writes % "ops.schema_migrations", "grocery") == "f"
+    for statement, answered in (
+        ("INSERT INTO ops.restore_markers (label) VALUES ('x') RETURNING label", "x"),
+        ("DELETE FROM ops.restore_markers RETURNING label", "x"),
+        # Also what ends a piece of the log, and names a place in it.
+        ("SELECT pg_switch_wal() > '0/0', pg_create_restore_point('x') > '0/0'", "t,t"),
+    ):
+        assert answered in sql(server, f"SET ROLE backup; {statement}", "grocery").splitlines()
 
 
 def test_a_failing_migration_ends_with_postgres_message_and_leaves_nothing_behind(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rendering import postgres
+from rendering.disk import Disk
 from tests.e2e.lab import Lab, make_certificates, succeed, until_healthy
 
 GIB = 1 << 30
@@ -15,9 +16,9 @@ GIB = 1 << 30
 @pytest.mark.parametrize(
     "server",
     [
-        postgres.Server(memory=GIB // 8, disk=GIB, connections=58),
-        postgres.Server(memory=GIB // 2, disk=10 * GIB, connections=58),
-        postgres.Server(memory=2 * GIB, disk=80 * GIB, connections=110),
+        postgres.Server(memory=GIB // 8, disk=Disk(database=GIB), connections=58),
+        postgres.Server(memory=GIB // 2, disk=Disk(database=10 * GIB, archiving=True), connections=58),
+        postgres.Server(memory=2 * GIB, disk=Disk(database=80 * GIB, archiving=True), connections=110),
     ],
     ids=["smallest", "local", "large"],
 )
@@ -58,5 +59,7 @@ def test_postgresql_runs_with_every_value_it_was_given(lab: Lab, tmp_path: Path,
         tuning.max_slot_wal_keep_size
     )
     assert query("SHOW wal_level") == "logical"
+    assert query("SHOW archive_mode") == ("on" if server.disk.archiving else "off")
+    assert query("SHOW archive_timeout") == ("1min" if server.disk.archiving else "0")
     assert query("SHOW ssl") == "on"
     container.remove(force=True)
