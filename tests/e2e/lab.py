@@ -33,29 +33,40 @@ class Certificates:
     key: str
 
 
+class Authority:
+    """A fresh CA of a lab."""
+
+    def __init__(self, *, days: int = 1) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._days = days
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"a lab's CA {secrets.token_hex(4)}")])
+        self.certificate = self._sign(self._name, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=0))
+
+    def issue(self, name: str, *, host: str | None = None) -> Certificates:
+        """A certificate for somebody called `name`, whose host's name or address is `host` if that is another."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        alternative = x509.SubjectAlternativeName([_alternative(host or name)])
+        return Certificates(
+            ca=self.certificate,
+            certificate=self._sign(subject, key.public_key(), alternative),
+            key=key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            ).decode(),
+        )
+
+    def _sign(self, subject: x509.Name, public: ec.EllipticCurvePublicKey, extension: x509.ExtensionType) -> str:
+        now = dt.datetime.now(dt.UTC)
+        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(public)
+        builder = builder.serial_number(x509.random_serial_number()).add_extension(extension, critical=True)
+        builder = builder.not_valid_before(now - dt.timedelta(hours=1))
+        builder = builder.not_valid_after(now + dt.timedelta(days=self._days))
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
 def make_certificates(name: str, *, days: int = 1) -> Certificates:
     """A fresh CA that vouches for `name`, a host's name or its address."""
-    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"a lab's CA {secrets.token_hex(4)}")])
-    now = dt.datetime.now(dt.UTC)
-
-    def certificate(subject: x509.Name, public: ec.EllipticCurvePublicKey, extension: x509.ExtensionType) -> str:
-        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
-        builder = builder.serial_number(x509.random_serial_number()).add_extension(extension, critical=True)
-        builder = builder.not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(now + dt.timedelta(days=days))
-        return builder.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
-
-    return Certificates(
-        ca=certificate(issuer, ca_key.public_key(), x509.BasicConstraints(ca=True, path_length=0)),
-        certificate=certificate(
-            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
-            key.public_key(),
-            x509.SubjectAlternativeName([_alternative(name)]),
-        ),
-        key=key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode(),
-    )
+    return Authority(days=days).issue(name)
 
 
 def _alternative(name: str) -> x509.GeneralName:
@@ -105,12 +116,13 @@ class Lab:
         volumes: Mapping[str, str] | None = None,
         tmpfs: Sequence[str] = (),
         socket: Path | None = None,
+        memory: int | None = None,
     ) -> Container:
         """Starts an image by its short name.
 
         files: path in the container -> content, readable by its user alone; volumes: short name -> path; socket: an
         engine's, put where engines have theirs. Only root may use one, so root it is then, with no more rights than
-        anybody else here.
+        anybody else here; memory: a limit in bytes.
         """
         place = self._folder / f"{alias}-{secrets.token_hex(4)}"
         place.mkdir()
@@ -140,6 +152,7 @@ class Lab:
             security_opt=["no-new-privileges"],
             init=True,
             shm_size="64m",
+            mem_limit=memory,
         )
         self._containers.append(container)
         self._network.connect(container, aliases=[alias])
