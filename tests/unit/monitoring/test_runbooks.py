@@ -14,21 +14,13 @@ from rendering.monitoring.alerts.workloads import alerts as alerts_of
 from rendering.monitoring.rules import alert_annotations
 from rendering.monitoring.watched import Endpoint, Watched
 from settings import json_schema
+from tests.support import runbook
 from tests.unit.monitoring.scopes import EVERYTHING, PLAIN
 from tests.unit.recording import ROOT, SERVICE, record, stack_settings
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 SECTIONS = ("What it means", "How to look", "How to mend")
 PAGES = sorted(RUNBOOKS.glob("*.md"))
-PROCEDURES = {
-    "restore",
-    "lost-machine",
-    "lost-key",
-    "full-disk",
-    "corrupted-repository",
-    "postgresql-major-upgrade",
-}
-"""Pages that are about no alert: what is to be done step by step. Their commands are run by a test."""
 STEPS = ("When", "How to look", "What to do", "Afterwards")
 
 
@@ -81,10 +73,44 @@ def test_every_alert_has_a_page_and_its_section(page: str) -> None:
         assert headings(text) == [ALERTS[page].name, *SECTIONS]
 
 
-@pytest.mark.parametrize("page", sorted(PROCEDURES))
+@pytest.mark.parametrize("page", runbook.PROCEDURES)
 def test_every_procedure_says_when_it_is_for_and_what_comes_after_it(page: str) -> None:
     found = re.findall(r"^## (.+)$", (RUNBOOKS / f"{page}.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert tuple(found) == STEPS
+
+
+def test_what_procedures_say_in_passing_is_run_too() -> None:
+    """Commands in running text are such as some block has; whoever goes on by himself is asked before."""
+    run = {command.replace(" --yes", "") for page in runbook.PROCEDURES for command in _commands(page)}
+    said = {(page, text) for page in runbook.PROCEDURES for text in runbook.mentioned(runbook.page(page))}
+    assert {text for _, text in said}, "there are some"
+    assert not {(page, text) for page, text in said if not any(one.startswith(text) for one in run)}
+
+
+def test_a_command_goes_on_where_its_line_or_its_quotation_does() -> None:
+    text = """A page.
+
+1. So:
+
+   ```sh
+   one \\
+     two
+   three "
+     four" > five
+   ```
+
+Or `./grocery so`, or
+
+```sh
+six
+```
+"""
+    assert list(runbook.commands(text)) == ["one \\\n  two", 'three "\n  four" > five', "six"]
+    assert runbook.mentioned(text) == {"./grocery so"}
+
+
+def _commands(page: str) -> list[str]:
+    return list(runbook.commands(runbook.page(page)))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -94,7 +120,7 @@ def test_every_page_says_how_to_look(page: Path) -> None:
 
 
 def test_no_page_is_about_what_there_is_not() -> None:
-    expected = {"README"} | PROCEDURES | {page.partition("#")[0].removesuffix(".md") for page in ALERTS}
+    expected = {"README", *runbook.PROCEDURES} | {page.partition("#")[0].removesuffix(".md") for page in ALERTS}
     assert {page.stem for page in PAGES} == expected
 
 
