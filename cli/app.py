@@ -10,15 +10,18 @@ from typer.core import TyperGroup
 from cli import terminal
 from cli.commands import (
     alerts,
+    backup,
     bench,
     config,
     doctor,
     down,
+    drill,
     images,
     logs,
     prepare,
     preview,
     refresh,
+    restore,
     status,
     test,
     up,
@@ -28,6 +31,11 @@ from cli.errors import Cancelled, GroceryError
 
 
 class Commands(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - as typer declares it
+        """As they are given below: groups of commands among the others, not after them."""
+        known = super().list_commands(ctx)
+        return sorted(known, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as typer declares it
         try:
             return super().invoke(ctx)
@@ -62,6 +70,7 @@ Exit codes: 0 well · 1 failed, or something is wrong · 2 usage, configuration 
 
 RUN = "Run it"
 LOOK = "Look at it"
+KEEP = "Keep its data"
 MAKE = "Build and prove it"
 
 app.command(rich_help_panel=RUN)(up.up)
@@ -75,9 +84,20 @@ app.command(rich_help_panel=LOOK)(logs.logs)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=LOOK)
 app.command("open", rich_help_panel=LOOK)(open_part)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
+app.add_typer(backup.app, name="backup", rich_help_panel=KEEP)
+app.command(rich_help_panel=KEEP)(restore.restore)
+app.command(rich_help_panel=KEEP)(drill.drill)
 app.add_typer(images.app, name="images", rich_help_panel=MAKE)
 app.command(rich_help_panel=MAKE)(test.test)
 app.command(rich_help_panel=MAKE)(bench.bench)
+
+
+ORDER = (
+    *("up", "preview", "refresh", "down", "prepare", "config"),
+    *("status", "logs", "alerts", "open", "doctor"),
+    *("backup", "restore", "drill"),
+    *("images", "test", "bench"),
+)
 
 
 def main() -> None:

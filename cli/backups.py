@@ -30,9 +30,12 @@ UNPREDICTED_BYTES_A_SECOND = 20 << 20
 
 
 class Told(BaseModel):
-    """What is told may become more: a field that is not known yet is none of this command's business."""
+    """What is told may become more: a field that is not known here is passed on as it is."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    def as_json(self) -> dict[str, Any]:
+        return self.model_dump(by_alias=True)
 
 
 class Schedule(Told):

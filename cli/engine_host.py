@@ -188,6 +188,22 @@ def following(
     return int(api.exec_inspect(made["Id"])["ExitCode"])
 
 
+class Silent(Exception):
+    """A service's own words, or what kept it from being asked."""
+
+
+def run_inside(api: Api, stack: str, workload: str, command: list[str]) -> str:
+    """Runs a program in the workload's running container; returns its stdout. Raises Silent with its stderr."""
+    labels = [f"{STACK_LABEL}={stack}", f"{WORKLOAD_LABEL}={workload}"]
+    containers = api.containers(filters={"label": labels, "status": "running"})
+    if not containers:
+        raise Silent(f"no container of {workload} runs on this node")
+    code, out, err = execute(api, str(containers[0]["Id"]), command)
+    if code != 0:
+        raise Silent((err or out).strip())
+    return out
+
+
 def image_exists(api: Api, reference: str) -> bool:
     """Does the engine have the image, or can it get it from the registry the reference names?"""
     try:

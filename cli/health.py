@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from docker.errors import APIError
 
-from cli import certificates, engine_host
+from cli import certificates, engine_host, one_off, repository, restoring
 from cli.certificates import Certificate, Renewal
-from cli.engine_host import WORKLOAD_LABEL, Api
+from cli.engine_host import Api
+from cli.errors import GroceryError
 
 if TYPE_CHECKING:
     from cli.stack import Stack
@@ -85,6 +86,19 @@ class Database:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backups:
+    """How the backups are, in one line and in figures. Moments are Unix seconds, lengths seconds; None where there is
+    none yet."""
+
+    summary: str
+    newest_at: float | None
+    archived_until: float | None
+    proven_at: float | None
+    rpo_seconds: float | None
+    rto_seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Disk:
     path: str
     free_bytes: int
@@ -108,6 +122,10 @@ class Health:
     renewal: Renewal | None
     """How the edge's is got; None where no authority of others is asked."""
     disk: Disk | None
+    backups: Backups | None
+    """None where there are none, or where they could not be asked."""
+    beside: tuple[str, ...]
+    """Databases that `restore --into` made beside the live one."""
     problems: tuple[str, ...] = field(default=())
     lasting: tuple[str, ...] = field(default=())
     """Those of the problems that applying the program neither makes nor mends."""
@@ -128,12 +146,13 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
         ]
     if not services and not expected:
         problems.append(f"stack {stack.name} is not up")
+    problems += _interrupted_restore(stack, restoring.standing_still(api, stack.name, outputs))
 
     database = None
     if any(service.workload == "postgres" and service.running for service in services):
         try:
             database = database_now(api, stack.name)
-        except Silent as words:
+        except engine_host.Silent as words:
             problems.append(f"postgres: does not answer a query: {words}")
         else:
             problems += slot_problems(database)
@@ -153,10 +172,15 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
     renewal = None
     if any(service.workload == "acme" and service.running for service in services):
         try:
-            renewal = certificates.renewal(run_inside(api, stack.name, "acme", ["cat", "/tmp/status.json"]))  # noqa: S108
-        except (Silent, ValueError) as words:
+            renewal = certificates.renewal(engine_host.run_inside(api, stack.name, "acme", ["cat", "/tmp/status.json"]))  # noqa: S108
+        except (engine_host.Silent, ValueError) as words:
             problems.append(f"acme: does not say how it gets on: {words}")
     lasting = certificates.problems(stack, tuple(listed.values()), renewal)
+    backups = None
+    if host := next((each for each in services if each.workload == repository.WORKLOAD and each.running), None):
+        backups, wrong, dubious = backups_now(api, stack.name, age=host.age or 0)
+        problems += wrong
+        lasting += dubious
     disk = disk_now(stack, api)
     if disk and disk.free_bytes < FREE_SPACE_WARNED * disk.total_bytes:
         lasting.append(f"the disk of {disk.path} has {disk.free_bytes / GIB:.1f} GiB left")
@@ -171,13 +195,19 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
         certificates=tuple(listed[name] for name in sorted(listed)),
         renewal=renewal,
         disk=disk,
+        backups=backups,
+        beside=tuple(
+            name.removeprefix(f"{stack.name}-")
+            for name, purpose in sorted(one_off.one_offs(api, stack.name).items())
+            if purpose == "scratch"
+        ),
         problems=tuple(problems + lasting),
         lasting=tuple(lasting),
     )
 
 
 def services_now(api: Api, stack: Stack) -> tuple[Service, ...]:
-    found = engine_host.services_of(api, stack.name)
+    found = [each for each in engine_host.services_of(api, stack.name) if not one_off.is_one_off(each)]
     applied = stack.applied()
     tasks = api.tasks(filters={"service": [service["ID"] for service in found]}) if found else []
     return tuple(
@@ -243,29 +273,42 @@ def _container_health(api: Api, task: Mapping[str, Any]) -> str:
     return str((state.get("Health") or {}).get("Status", "healthy"))
 
 
-class Silent(Exception):
-    """A service's own words, or what kept it from being asked."""
-
-
 def database_now(api: Api, stack: str) -> Database:
-    """Asks PostgreSQL over its own socket, inside its container. Raises Silent."""
+    """Asks PostgreSQL over its own socket, inside its container. Raises engine_host.Silent."""
     # Its socket is on a tmpfs of its own; Debian's psql would look under /var/run.
     where = ["-h", "/run/postgresql", "-U", "postgres", "-d", "grocery"]
     command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *where, "-c", DATABASE_QUESTION]
-    answer = json.loads(run_inside(api, stack, "postgres", command))
+    answer = json.loads(engine_host.run_inside(api, stack, "postgres", command))
     return Database(**{**answer, "slots": tuple(Slot(**slot) for slot in answer["slots"])})
 
 
-def run_inside(api: Api, stack: str, workload: str, command: list[str]) -> str:
-    """Runs a program in the workload's running container; returns its stdout. Raises Silent with its stderr."""
-    labels = [f"{engine_host.STACK_LABEL}={stack}", f"{WORKLOAD_LABEL}={workload}"]
-    containers = api.containers(filters={"label": labels, "status": "running"})
-    if not containers:
-        raise Silent(f"no container of {workload} runs on this node")
-    code, out, err = engine_host.execute(api, str(containers[0]["Id"]), command)
-    if code != 0:
-        raise Silent((err or out).strip())
-    return out
+def backups_now(api: Api, stack: str, *, age: float) -> tuple[Backups | None, list[str], list[str]]:
+    """How the backups are; what an update can mend; what it cannot. age: of the repository host, in seconds."""
+    from cli.backups import State, judge, read, summary
+
+    try:
+        state = read(State, repository.state_text(api, stack))
+    except (repository.Unanswered, repository.Refused, repository.Busy, GroceryError) as words:
+        return None, [f"backups: does not say how it gets on: {words}"], []
+    judged = judge(state, age=age)
+    proven = state.last_proven
+    told = Backups(
+        summary=summary(state),
+        newest_at=state.newest.stopped if state.newest else None,
+        archived_until=state.archived_until,
+        proven_at=proven.at if proven else None,
+        rpo_seconds=proven.rpo_seconds if proven else None,
+        rto_seconds=proven.rto_seconds.total if proven and proven.rto_seconds else None,
+    )
+    return told, list(judged.problems), list(judged.lasting)
+
+
+def _interrupted_restore(stack: Stack, standing: list[str]) -> list[str]:
+    if not standing:
+        return []
+    record = restoring.record_of(stack)
+    again = f"./grocery restore --to '{record.to}'" if record else "./grocery restore, as it was begun,"
+    return [f"a restore was interrupted, {', '.join(standing)} stand still: {again} goes on; ./grocery up gives it up"]
 
 
 def slot_problems(database: Database) -> list[str]:

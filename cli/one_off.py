@@ -209,18 +209,29 @@ def remove(api: Api, name: str) -> None:
 
 
 def wait_until_gone(api: Api, service: str) -> None:
-    """Waits for the containers of a service that ends. Raises GroceryError when they do not."""
+    """Waits for the tasks of a service that ends. Raises GroceryError when they do not."""
     until = time.monotonic() + ENDING_SECONDS
-    label = f"com.docker.swarm.service.id={service}"
-    while left := api.containers(filters={"label": label}):
+    while left := _left(api, service):
         if time.monotonic() > until:
             raise GroceryError(
                 f"a container did not end within {ENDING_SECONDS} s",
-                value=str(left[0]["Names"][0]).lstrip("/"),
+                value=left,
                 expected="that it ends when it is asked to",
-                next="docker rm -f " + str(left[0]["Names"][0]).lstrip("/") + ", then run this again",
+                next=f"docker rm -f {left}, then run this again",
             )
         time.sleep(LOOKED_EVERY_SECONDS)
+
+
+def _left(api: Api, service: str) -> str:
+    """A container of the service that still runs; "" when none does. Of a service that is gone the tasks are gone too,
+    while their containers may still be ending."""
+    with suppress(NotFound):
+        for task in api.tasks(filters={"service": service}):
+            if task["Status"]["State"] not in ENDED:
+                container = (task["Status"].get("ContainerStatus") or {}).get("ContainerID") or "of a task that begins"
+                return str(container)[:12]
+    here = api.containers(filters={"label": f"com.docker.swarm.service.id={service}"})
+    return str(here[0]["Names"][0]).lstrip("/") if here else ""
 
 
 def remove_volume(api: Api, name: str) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from cli.errors import Cancelled, GroceryError
@@ -69,6 +71,29 @@ def span(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size}{unit}"
     return f"{whole}s"
+
+
+@contextmanager
+def working(text: str) -> Iterator[Callable[[str], None]]:
+    """While something takes its time: shows what it is and how long it has taken. What is yielded changes the text.
+
+    Where nobody looks (a file, a pipe) each text that is new is a line.
+    """
+    if not err.is_terminal:
+        step(escape(text))
+        said = {text}
+
+        def tell(words: str) -> None:
+            if words not in said:
+                said.add(words)
+                err.print(f"  {escape(words)}", soft_wrap=True)
+
+        yield tell
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(escape(text), total=None)
+        yield lambda words: progress.update(task, description=f"{escape(text)}: [dim]{escape(words)}[/]")
 
 
 def bullets(lines: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ import typer
 from docker.errors import APIError
 from rich.markup import escape
 
-from cli import engine_host, terminal
+from cli import engine_host, one_off, terminal
 from cli.engines import engine_of
 from cli.errors import UpdateFailed
 from cli.options import StackName, Yes
@@ -22,20 +22,22 @@ LETTING_GO_SECONDS = 120
 
 def down(
     stack: StackName = LOCAL_STACK,
-    data: Annotated[bool, typer.Option("--data", help="Remove the data too: lists, logins, keys.")] = False,
+    data: Annotated[bool, typer.Option("--data", help="Remove the data too: lists, logins, keys, backups.")] = False,
     yes: Yes = False,
 ) -> None:
     """Take the stack down. The data stays, unless --data says otherwise.
 
-    Without --data everything is removed but the data volume, issued certificates, the stack's certificate authority and
-    its keys: the next `up` finds all lists and logins again. With --data nothing is left.
+    Without --data everything is removed but the data, its backups, issued certificates, the stack's certificate
+    authority and its keys: the next `up` finds all lists and logins again. With --data nothing is left here; what is in
+    a bucket stays there.
     """
     opened = open_stack(stack)
     engine = engine_of(opened)
     with opened.exclusively():
         if data:
             terminal.confirm_by_name(
-                f"This removes stack [bold]{escape(stack)}[/] with every list, login and key. It cannot be undone.",
+                f"This removes stack [bold]{escape(stack)}[/] with every list, login, key and backup on its machine. "
+                "It cannot be undone.",
                 stack,
                 yes=yes,
                 refusal="the data was not removed",
@@ -44,10 +46,21 @@ def down(
             terminal.confirm(
                 f"Take stack [bold]{escape(stack)}[/] down? The data stays.", yes=yes, refusal="not confirmed"
             )
+        _remove_one_offs(opened)
         engine.destroy(with_data=data)
         if data:
             _remove_leftovers(opened)
     terminal.done(f"stack {escape(stack)} is down" + ("; its data is gone" if data else "; its data stays"))
+
+
+def _remove_one_offs(stack: Stack) -> None:
+    """What restores left beside the services of the program, which knows nothing of it."""
+    api = engine_host.try_connect(stack.settings.target.host)
+    if api is None:
+        return  # whoever takes down what is there says why it cannot
+    with api:
+        for name in one_off.remove_all(api, stack.name):
+            terminal.step(f"removed {escape(name)}")
 
 
 def _remove_leftovers(stack: Stack) -> None:

@@ -24,7 +24,7 @@ from rendering.monitoring.figures import format_value
 
 
 def status(stack: StackName = LOCAL_STACK, json: AsJson = False) -> None:
-    """Show how every service, the database, replication, certificates and the disk are, and what monitoring says.
+    """Show how every service, the database, replication, backups, certificates and the disk are; what monitoring says.
 
     The last hour of the main figures is drawn. Exits 1 when something is wrong (a critical alert is), and says what.
     """
@@ -68,6 +68,10 @@ def _show(found: Health, watch: Watch, problems: Sequence[str]) -> None:
         _add_database(facts, found.database)
     for certificate in found.certificates:
         facts.add_row(f"certificate {certificate.name}", escape(_left(certificate)))
+    if found.backups:
+        facts.add_row("backups", escape(found.backups.summary))
+    for name in found.beside:
+        facts.add_row(f"database {escape(name)}", "beside the live one (./grocery restore --into NAME --remove)")
     if found.renewal and found.renewal.due:
         facts.add_row("renewal due", found.renewal.due)
     if found.disk:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 from rich.markup import escape
 
-from cli import building, engine_host, health, images, machine, preflight, terminal
+from cli import building, engine_host, images, machine, preflight, restoring, terminal
+from cli.commands.backup import key_was_shown
 from cli.engines import Engine, engine_of, take_ownership
 from cli.errors import UpdateFailed
 from cli.files import write_atomically
 from cli.options import StackName, Yes
 from cli.stack import LOCAL_STACK, Stack, open_stack
-
-VERIFICATION_SECONDS = 120
+from cli.verification import VERIFICATION_SECONDS, wait_until_well
 
 
 def up(stack: StackName = LOCAL_STACK, yes: Yes = False) -> None:
@@ -31,6 +30,7 @@ def up(stack: StackName = LOCAL_STACK, yes: Yes = False) -> None:
         agreed = get_ready(opened, engine, yes=yes)
         take_ownership(opened, engine)
         with engine_host.connect(opened.settings.target.host) as api:
+            end_interrupted_restore(opened, api, engine.outputs())
             engine.up(yes=agreed)
             opened.note_applied(str(api.info()["SystemTime"]))
             outputs = engine.outputs()
@@ -81,23 +81,20 @@ def save_ca(stack: Stack, outputs: Mapping[str, object]) -> None:
 def verify(stack: Stack, api: engine_host.Api, engine: Engine, outputs: Mapping[str, object]) -> None:
     """Waits until nothing is wrong any more that an update can make wrong, and warns of the rest. Raises UpdateFailed
     with what still is."""
-    terminal.step("waiting until everything answers")
-    until = time.monotonic() + VERIFICATION_SECONDS
-    while True:
-        found = health.examine(stack, api, engine=engine.name, outputs=outputs)
-        wrong = [problem for problem in found.problems if problem not in found.lasting]
-        if not wrong:
-            for problem in found.lasting:
-                terminal.warn(escape(problem))
-            return
-        if time.monotonic() > until:
-            raise UpdateFailed(
-                f"the program was applied, but the stack is not well after {VERIFICATION_SECONDS} s",
-                value="\n".join(wrong),
-                expected="every service healthy, and the edge answering over HTTPS",
-                next=f"./grocery status --stack {stack.name}; ./grocery logs --stack {stack.name}",
-            )
-        time.sleep(0.5)
+    if wrong := wait_until_well(stack, api, engine=engine.name, outputs=outputs):
+        raise UpdateFailed(
+            f"the program was applied, but the stack is not well after {VERIFICATION_SECONDS} s",
+            value="\n".join(wrong),
+            expected="every service healthy, and the edge answering over HTTPS",
+            next=f"./grocery status --stack {stack.name}; ./grocery logs --stack {stack.name}",
+        )
+
+
+def end_interrupted_restore(stack: Stack, api: engine_host.Api, outputs: Mapping[str, object]) -> None:
+    """Starts what a restore stopped and did not start again; whether it came to its end is PostgreSQL's to know."""
+    if standing := restoring.standing_still(api, stack.name, outputs):
+        terminal.warn(f"a restore was interrupted: starting {', '.join(standing)} with the data that is there")
+        restoring.start_again(api, stack, outputs)
 
 
 def say_goodbye(stack: Stack, outputs: Mapping[str, object]) -> None:
@@ -115,6 +112,7 @@ def say_goodbye(stack: Stack, outputs: Mapping[str, object]) -> None:
     Chromium   certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n {name} -i {certificate}
     Firefox    Settings, Certificates, Authorities, Import"""
         )
+    say_where_the_key_belongs(stack, option)
     terminal.say(
         f"""
   Next
@@ -122,3 +120,14 @@ def say_goodbye(stack: Stack, outputs: Mapping[str, object]) -> None:
     ./grocery logs{option}       what it says
     ./grocery down{option}       stop it; the data stays"""
     )
+
+
+def say_where_the_key_belongs(stack: Stack, option: str) -> None:
+    """Until it was shown once: the one thing without which backups elsewhere are of no use."""
+    backups = stack.settings.backups
+    if backups.enabled and backups.key == "generated" and not key_was_shown(stack):
+        terminal.say(
+            f"""
+  The backups are encrypted. Keep their key somewhere else; if this machine is lost, nothing is restored without it:
+    ./grocery backup key{option}"""
+        )

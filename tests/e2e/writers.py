@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 
 from docker.errors import APIError
 
-from cli.engine_host import execute
-from cli.health import Silent
+from cli.engine_host import Silent, execute
 from tests.e2e import inside
 from tests.support.checkout import Checkout
 from tests.support.looking import container_of, until

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cli import health
+from cli import engine_host
 from cli.engine_host import Api, execute, services_of, workload_of
 
 
@@ -39,7 +39,7 @@ def run_in(api: Api, stack: str, workload: str, *command: str) -> tuple[int, str
 def sql(api: Api, stack: str, statement: str) -> str:
     """Asks the database as its administrator, over its own socket; the first column of the answer."""
     command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "/run/postgresql", "-U", "postgres", "-d", "grocery"]
-    return health.run_inside(api, stack, "postgres", [*command, "-c", statement]).strip()
+    return engine_host.run_inside(api, stack, "postgres", [*command, "-c", statement]).strip()
 
 
 def task_spec(service: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a piece of the engine's JSON
