@@ -143,7 +143,7 @@ class _Shell:
         """What it says, and its exit code."""
         os.write(self._write, f"{command}\nprintf '\\n{_END}%s\\n' $?\n".encode())
         assert self._process.stdout
-        said = []
+        said: list[str] = []
         patience = threading.Timer(COMMAND_SECONDS, self._process.kill)
         patience.start()
         try:
