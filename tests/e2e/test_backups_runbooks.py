@@ -192,13 +192,14 @@ def test_every_procedure_is_gone_through() -> None:
 def _make_list(checkout: Checkout) -> str:
     """The id of a new list, of somebody who has just registered."""
     account = register(checkout, "Ada")
-    return inside.ask_database(
-        checkout,
-        "WITH made AS (INSERT INTO list (id, name, owner_id) "
-        f"SELECT gen_random_uuid(), 'Saturday', id FROM auth.account WHERE email = '{account.email}' "  # noqa: S608
-        "RETURNING id, owner_id), "
-        "member AS (INSERT INTO list_member (list_id, user_id) SELECT id, owner_id FROM made) SELECT id FROM made",
-    )
+    made = f"""
+        WITH made AS (
+            INSERT INTO list (id, name, owner_id)
+            SELECT gen_random_uuid(), 'Saturday', id FROM auth.account WHERE email = '{account.email}'
+            RETURNING id, owner_id
+        ), member AS (INSERT INTO list_member (list_id, user_id) SELECT id, owner_id FROM made)
+        SELECT id FROM made"""  # noqa: S608
+    return inside.ask_database(checkout, made)
 
 
 def _add(checkout: Checkout, list_id: str, *names: str) -> None:
