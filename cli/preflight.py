@@ -80,6 +80,7 @@ def check_images(settings: Settings, api: Api) -> None:
         "zero_cache.image": settings.zero_cache.image,
         "edge.image": settings.edge.image,
         "frontend.image": settings.frontend.image,
+        **({"backups.image": settings.backups.image} if settings.backups.enabled else {}),
         **_monitoring_images(settings.monitoring),
     }
     for key, reference in named.items():

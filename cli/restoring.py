@@ -138,12 +138,6 @@ def life_of(api: Api, stack: str) -> str:
     return _asked(api, stack, LIFE_QUESTION).strip()
 
 
-def commit_something(api: Api, stack: str) -> None:
-    """A moment can be restored once something was committed after it: otherwise PostgreSQL cannot tell that it has
-    come that far."""
-    _asked(api, stack, "select pg_current_xact_id()")
-
-
 def _asked(api: Api, stack: str, question: str) -> str:
     where = ["-h", "/run/postgresql", "-U", "postgres", "-d", "grocery"]
     try:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli import engine_host, guards
 from cli.engines import engine_of
 from cli.errors import UnexpectedChanges
 from cli.options import AsJson, StackName
@@ -22,7 +23,11 @@ def preview(
     """Show what `up` would change, and change nothing."""
     opened = open_stack(stack)
     opened.settings  # noqa: B018 - validates
-    changes = engine_of(opened).preview(diff=diff, refresh=refresh, as_json=json)
+    engine = engine_of(opened)
+    if api := engine_host.try_connect(opened.settings.target.host):
+        with api:
+            guards.check_data(opened, api, engine.outputs())
+    changes = engine.preview(diff=diff, refresh=refresh, as_json=json)
     if expect_no_changes and changes:
         raise UnexpectedChanges(
             f"stack {stack} is not what the program says",

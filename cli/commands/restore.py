@@ -272,7 +272,6 @@ def _prepared(stack: Stack, api: Api, planned: Plan) -> Record:
 
 def _safety_backup(stack: Stack, api: Api, moment: str, hear: Hear) -> str:
     """Its label; "" when it could not be made."""
-    restoring.commit_something(api, stack.name)
     repository.wait_until_idle(stack, api, hear)
     try:
         return repository.back_up(stack, "incremental", note=f"before restore to {moment}", hear=hear).label

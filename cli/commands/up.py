@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rich.markup import escape
 
-from cli import building, engine_host, images, machine, preflight, restoring, terminal
+from cli import building, engine_host, guards, images, machine, preflight, restoring, terminal
 from cli.commands.backup import key_was_shown
 from cli.engines import Engine, engine_of, take_ownership
 from cli.errors import UpdateFailed
@@ -30,7 +30,9 @@ def up(stack: StackName = LOCAL_STACK, yes: Yes = False) -> None:
         agreed = get_ready(opened, engine, yes=yes)
         take_ownership(opened, engine)
         with engine_host.connect(opened.settings.target.host) as api:
-            end_interrupted_restore(opened, api, engine.outputs())
+            known = engine.outputs()
+            guards.check_data(opened, api, known)
+            end_interrupted_restore(opened, api, known)
             engine.up(yes=agreed)
             opened.note_applied(str(api.info()["SystemTime"]))
             outputs = engine.outputs()

@@ -55,7 +55,8 @@ class PulumiEngine(Engine):
         self._ensure_stack()
         # Without --yes pulumi shows its own preview and asks.
         try:
-            self._run("up", *(["--yes", "--skip-preview"] if yes else []))
+            # Its preview refuses what would delete or replace something protected, before anything is changed.
+            self._run("up", *(["--yes"] if yes else []))
         except UpdateFailed:
             with engine_host.connect(self.stack.settings.target.host) as api:
                 failures.explain(api, self.stack)
