@@ -61,16 +61,17 @@ def backups_of(checkout: Checkout) -> list[dict[str, Any]]:
 
 
 def until_backed_up(checkout: Checkout) -> None:
-    """Waits for the first backup, which is made without being asked for, and until nothing is being done."""
+    """Waits for the first backup and the first drill, which are made without being asked for, and until nothing is being
+    done."""
 
     def there() -> bool:
         # It may not have begun to answer yet.
         with contextlib.suppress(AssertionError, json.JSONDecodeError):
             found = state(checkout)
-            return bool(found["repositories"][0]["backups"]) and found["running"] is None
+            return bool(found["last_drill"]) and found["running"] is None
         return False
 
-    until(there, "the first backup is made", seconds=FIRST_SECONDS)
+    until(there, "the first backup is made and looked at", seconds=FIRST_SECONDS)
 
 
 def safety_backup(checkout: Checkout) -> str:
