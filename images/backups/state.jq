@@ -16,12 +16,19 @@ def backups($info; $number):
     verified: ($verified[$number | tostring][.label].at // null)
   }];
 
+# In one line; of a store that refuses, its own words instead of the whole exchange.
+def plain:
+  gsub("\\s+"; " ") as $said
+  | ($said | capture("^(?<what>.*?):? \\*\\*\\* Path/Query.*<Code>(?<code>[^<]*)</Code>.*?<Message>(?<words>[^<]*)</Message>")
+      | "\(.what): \(.code): \(.words)")
+    // $said;
+
 def status($info; $number; $system):
   ([$info.repo[]? | select(.key == $number) | .status] | first // {code: 99, message: ($info.error // "pgBackRest says nothing of it")})
     as $said
   | ([$info.db[]? | select(.["repo-key"] == $number)] | sort_by(.id) | last // null) as $newest
   | if $said.code == 1 then {status: "empty", message: "nothing is in it yet"}
-    elif ($said.code | IN(0, 2) | not) then {status: "unusable", message: ($said.message | gsub("\\s+"; " "))}
+    elif ($said.code | IN(0, 2) | not) then {status: "unusable", message: ($said.message | plain)}
     elif $newest != null and $system != "0" and ($newest["system-id"] | tostring) != $system then
       {status: "other-database", message: "it holds the backups of another database (\($newest["system-id"])); this one is \($system)"}
     else {status: "ok", message: (if $said.code == 2 then "no backup yet" else "" end)} end;
