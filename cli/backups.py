@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
@@ -202,6 +202,8 @@ class Target:
     younger than `moment`; `latest`: as far as the log goes."""
 
     kind: Literal["time", "latest", "backup"]
+    text: str = field(default="", compare=False)
+    """As it was written."""
     moment: datetime | None = None
     label: str = ""
 
@@ -250,9 +252,9 @@ class Choice:
 def parse_target(text: str) -> Target:
     """ "latest", a backup's label, or a moment: RFC 3339, or "2026-11-26 03:10[:20]" in UTC. Raises ConfigError."""
     if text == "latest":
-        return Target(kind="latest")
+        return Target(kind="latest", text=text)
     if LABEL.match(text):
-        return Target(kind="backup", label=text)
+        return Target(kind="backup", text=text, label=text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -265,7 +267,8 @@ def parse_target(text: str) -> Target:
             expected='latest, a moment such as 2026-11-26T03:10:20Z or "2026-11-26 03:10" (UTC), or a backup',
             next="./grocery backup list   shows the labels, and what can be reached",
         )
-    return Target(kind="time", moment=moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return Target(kind="time", text=text, moment=moment)
 
 
 def resolve(state: State, target: Target, *, repository: int | None = None) -> Choice:
@@ -468,7 +471,7 @@ def judge(state: State, *, age: float) -> Judgement:
     ]
     ours = not lasting
     lasting += _freshness(state, age) if ours else []
-    lasting += _archiving(state) if ours else []
+    lasting += _archiving(state, age) if ours else []
     lasting += _proof(state, age) if ours else []
     if state.last_verify and not state.last_verify.ok:
         faults = "; ".join(state.last_verify.faults[:3]) or "it did not say which"
@@ -497,15 +500,19 @@ def _freshness(state: State, age: float) -> list[str]:
     ]
 
 
-def _archiving(state: State) -> list[str]:
+def _archiving(state: State, age: float) -> list[str]:
     archiving = state.database.archiving
+    patience = UNARCHIVED_INTERVALS * state.archive_timeout
     if archiving is None or not archiving.waiting:
         return []
     last, failed = archiving.last_at or 0, archiving.failed_at or 0
+    if not last and age < patience:
+        # A new repository is made while the first piece waits.
+        return []
     since = f"since {said(last)}" if last else "at all"
     if failed > last:
         return [f"what is written is not archived {since}: {archiving.waiting} segments wait (./grocery logs postgres)"]
-    if last and state.moment - last > UNARCHIVED_INTERVALS * state.archive_timeout:
+    if last and state.moment - last > patience:
         return [f"archiving is behind: nothing arrived {since}, {archiving.waiting} segments wait"]
     return []
 

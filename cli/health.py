@@ -308,7 +308,7 @@ def _interrupted_restore(stack: Stack, standing: list[str]) -> list[str]:
         return []
     record = restoring.record_of(stack)
     again = f"./grocery restore --to '{record.to}'" if record else "./grocery restore, as it was begun,"
-    return [f"a restore was interrupted, {', '.join(standing)} stand still: {again} goes on; ./grocery up gives it up"]
+    return [f"a restore was interrupted with {', '.join(standing)} stopped: {again} goes on; ./grocery up gives it up"]
 
 
 def slot_problems(database: Database) -> list[str]:

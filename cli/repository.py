@@ -150,16 +150,21 @@ def _run(api: Api, name: str, verb: list[str], hear: Hear) -> str:
                 continue
             words += content.decode(errors="replace")
             if line := words.rstrip("\n").rpartition("\n")[2].strip():
-                hear(line)
+                hear(plain(line))
     except StopIteration as end:
         code = int(end.value)
     except (APIError, DockerException, OSError) as error:
         raise Unanswered(str(error)) from error
     if code == BUSY:
-        raise Busy(words.strip())
+        raise Busy(plain(words.strip()))
     if code != 0 and not _is_finding(verb[0], printed):
         raise Refused(reason(words, printed.decode(errors="replace"), code))
     return printed.decode(errors="replace")
+
+
+def plain(line: str) -> str:
+    """Without the name of the program that says it."""
+    return line.removeprefix("repository: ")
 
 
 def _is_finding(verb: str, printed: bytes) -> bool:
@@ -174,5 +179,5 @@ def reason(words: str, printed: str, code: int) -> str:
         told = str(document.get("reason") or "") if isinstance(document, dict) else ""
     except ValueError:
         told = ""
-    lines = [line for line in words.strip().splitlines() if line.strip()]
+    lines = [plain(line) for line in words.strip().splitlines() if line.strip()]
     return told or "\n".join(lines[-3:]) or f"it ended with {code} and without a word"

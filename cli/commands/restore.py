@@ -66,13 +66,14 @@ def restore(
             next="./grocery restore --to latest --dry-run --json",
         )
     repository.require_backups(opened)
+    target = asked(opened, to)
     engine = engine_of(opened)
     with engine_host.connect(opened.settings.target.host) as api:
         if dry_run:
-            _show(opened, plan(opened, api, engine.outputs(), to, from_), json=json)
+            _show(opened, plan(opened, api, engine.outputs(), target, from_), json=json)
             return
         with opened.exclusively(), _stoppable():
-            planned = plan(opened, api, engine.outputs(), to, from_)
+            planned = plan(opened, api, engine.outputs(), target, from_)
             if into:
                 _restore_beside(opened, api, planned, into)
             else:
@@ -89,14 +90,12 @@ def restore(
 class Plan:
     """What a restore would do.
 
-    to:       the target as it was written.
     unsaved:  why no backup of what is there can be made first; "" when one can.
     changed:  rows made or changed since, by what they are; None when nobody can tell.
     seconds:  how long it may take.
     goes_on:  the restore of that target that was begun and interrupted.
     """
 
-    to: str
     state: State
     target: Target
     choice: Choice
@@ -112,7 +111,7 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "target": self.to,
+            "target": self.target.text,
             **self.choice.as_json(),
             "backup_first": not self.unsaved,
             "no_backup_because": self.unsaved or None,
@@ -123,31 +122,39 @@ class Plan:
         }
 
 
-def plan(stack: Stack, api: Api, outputs: Mapping[str, object], to: str | None, number: int | None) -> Plan:
+def asked(stack: Stack, to: str | None) -> Target:
+    """Raises ConfigError when no target was given, or what was given is none."""
+    from cli.backups import parse_target
+
+    if to is not None:
+        return parse_target(to)
+    record = restoring.record_of(stack)
+    begun = (
+        f"./grocery restore --to '{record.to}'{option(stack)}   goes on with the one that was begun" if record else ""
+    )
+    raise ConfigError(
+        "restore needs a target",
+        expected="--to with a moment, latest, or a backup",
+        next=begun or f"./grocery backup list{option(stack)}   shows what can be reached",
+    )
+
+
+def plan(stack: Stack, api: Api, outputs: Mapping[str, object], target: Target, number: int | None) -> Plan:
     """Raises ConfigError when the target cannot be reached, GroceryError when the repository host does not answer."""
-    from cli.backups import parse_target, predicted_seconds, resolve
+    from cli.backups import predicted_seconds, resolve
 
     record = restoring.record_of(stack)
-    begun = record is not None and bool(restoring.standing_still(api, stack.name, outputs))
-    if to is None:
-        again = f"./grocery restore --to '{record.to}'{option(stack)}" if record and begun else ""
-        raise ConfigError(
-            "restore needs a target",
-            expected="--to with a moment, latest, or a backup",
-            next=again or f"./grocery backup list{option(stack)}   shows what can be reached",
-        )
-    target = parse_target(to)
+    begun = record if record and restoring.standing_still(api, stack.name, outputs) else None
     state = repository.state(stack, api)
     choice = resolve(state, target, repository=number)
     return Plan(
-        to=to,
         state=state,
         target=target,
         choice=choice,
         unsaved=unsaved(state),
         changed=restoring.changed_since(api, stack.name, choice.until) if choice.until else None,
         seconds=predicted_seconds(state, choice),
-        goes_on=record if record and begun and record.to == to and number is None else None,
+        goes_on=begun if begun and begun.to == target.text and number is None else None,
     )
 
 
@@ -263,7 +270,7 @@ def _prepared(stack: Stack, api: Api, planned: Plan) -> Record:
         with terminal.working("backing up what is there") as hear:
             safety = _safety_backup(stack, api, datetime.fromtimestamp(until, UTC).isoformat(), hear)
     return Record(
-        to=planned.to,
+        to=planned.target.text,
         choice=tuple(planned.choice.arguments),
         safety=safety,
         life=restoring.life_of(api, stack.name),

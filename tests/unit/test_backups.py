@@ -229,7 +229,7 @@ FAILED = {"what": "backup", "at": NOON - 60, "reason": "the disk is full"}
         (state(repository(1, backup(13 * HOUR))), DAY, "the newest backup is 13h old"),
         (state(repository(1, backup(13 * HOUR)), last_failure=FAILED), DAY, "every 6h: the disk is full"),
         (state(database=archiving(waiting=3, failed_at=NOON - 5)), DAY, "is not archived since"),
-        (state(database=archiving(waiting=3, last_at=None, failed_at=NOON)), DAY, "is not archived at all"),
+        (state(database=archiving(waiting=3, last_at=None, failed_at=NOON)), 181, "is not archived at all"),
         (state(database=archiving(waiting=1, last_at=NOON - 200)), DAY, "archiving is behind"),
         (state(last_proven=None, last_drill=None), 4 * DAY, "no restore is proven yet"),
         (state(last_proven=evidence(4 * DAY)), DAY, "the last proven restore is 4d old"),
@@ -257,10 +257,18 @@ def test_a_repository_that_cannot_be_used_fails_an_update() -> None:
         state(NO_BACKUP, running="backup", last_failure=FAILED),
         state(NO_BACKUP, last_proven=None, last_drill=None),
         state(database=archiving(waiting=2)),
+        state(database=archiving(waiting=1, last_at=None, failed_at=NOON)),
         state(database=archiving(last_at=NOON - DAY)),
         state(database={"reachable": False, "system_id": None, "archiving": None}),
     ],
-    ids=["being made", "just begun", "on its way", "nothing was written", "the database does not answer"],
+    ids=[
+        "being made",
+        "just begun",
+        "on its way",
+        "being prepared",
+        "nothing was written",
+        "the database does not answer",
+    ],
 )
 def test_what_is_only_young_or_quiet_is_no_fault(found: State) -> None:
     assert judge(found, age=60).lasting == ()
