@@ -10,9 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
+from cli.engine_host import Silent
 from tests.conftest import MakeCheckout
 from tests.e2e import inside
+from tests.e2e.faults import Repeatedly
 from tests.support.checkout import Checkout
 from tests.support.looking import until
 
@@ -25,6 +28,8 @@ FIRST_SECONDS = 180
 ARCHIVED_SECONDS = 150
 """PostgreSQL gives the archive a rest of a minute when it failed three times."""
 
+# Where nothing was written since the last, no file of the log would be closed.
+CLOSE_LOG = "SELECT pg_walfile_name(pg_switch_wal()) FROM pg_logical_emit_message(true, 'proof', 'x', true)"
 SOMEBODY_S = "CREATE SCHEMA proof; CREATE TABLE proof.writes (id uuid PRIMARY KEY DEFAULT gen_random_uuid())"
 
 
@@ -61,8 +66,8 @@ def backups_of(checkout: Checkout) -> list[dict[str, Any]]:
 
 
 def until_backed_up(checkout: Checkout) -> None:
-    """Waits for the first backup and the first drill, which are made without being asked for, and until nothing is being
-    done."""
+    """Waits for the first backup and the first drill, which are made without being asked for, and until nothing is
+    under way."""
 
     def there() -> bool:
         # It may not have begun to answer yet.
@@ -71,7 +76,19 @@ def until_backed_up(checkout: Checkout) -> None:
             return bool(found["last_drill"]) and found["running"] is None
         return False
 
-    until(there, "the first backup is made and looked at", seconds=FIRST_SECONDS)
+    with hurrying(checkout):
+        until(there, "the first backup is made and looked at", seconds=FIRST_SECONDS)
+
+
+def hurrying(checkout: Checkout) -> Repeatedly:
+    """with hurrying(checkout): ... - the log goes to the repository every few seconds, as where much is written."""
+
+    def close() -> None:
+        # The database may be away.
+        with contextlib.suppress(Silent, APIError):
+            inside.ask_database(checkout, CLOSE_LOG)
+
+    return Repeatedly(close, pause=2)
 
 
 def safety_backup(checkout: Checkout) -> str:
@@ -87,9 +104,7 @@ def moment(checkout: Checkout) -> str:
 
 def until_archived(checkout: Checkout) -> None:
     """Waits until all that was committed is in the repository."""
-    # Where nothing was written since the last, no file of the log would be closed.
-    inside.ask_database(checkout, "SELECT pg_logical_emit_message(true, 'proof', 'x')")
-    log = inside.ask_database(checkout, "SELECT pg_walfile_name(pg_switch_wal())")
+    log = inside.ask_database(checkout, CLOSE_LOG)
     newest = "SELECT coalesce(left(last_archived_wal, 24), '') FROM pg_stat_archiver"
     until(lambda: inside.ask_database(checkout, newest) >= log, f"{log} is in the repository", seconds=ARCHIVED_SECONDS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import time
@@ -81,13 +82,8 @@ def test_a_backup_that_is_killed_is_followed_by_one_that_is_whole(kept: Checkout
 @pytest.mark.parametrize("busy", [True, pytest.param(False, marks=pytest.mark.full)])
 def test_a_drill_proves_a_restore_while_people_write_and_keeps_the_evidence(kept: Checkout, busy: bool) -> None:
     """busy: so much is written that a file of the log is full long before a minute is over."""
-
-    def hurry() -> None:
-        if busy:
-            inside.ask_database(kept, "SELECT pg_switch_wal()")
-
     began = time.time()
-    with writers.writing(kept) as load, faults.Repeatedly(hurry, pause=2):
+    with writers.writing(kept) as load, kept_stack.hurrying(kept) if busy else contextlib.nullcontext():
         load.wait_for_more()
         evidence = kept.run("drill", "--json").document()
     assert evidence["proven"], evidence
