@@ -73,7 +73,6 @@ def repository_host(*, repositories: Sequence[Repository], keep_days: int, datab
                 *_server(database, authority),
                 *_everywhere(),
                 ("process-max", 1),
-                ("compress-type", "zst"),
                 ("start-fast", "y"),
                 ("checksum-page", "y"),
                 ("archive-check", "y"),
@@ -154,6 +153,7 @@ def _everywhere() -> list[Option]:
         ("log-path", "/tmp/pgbackrest"),  # noqa: S108
         ("log-level-file", "off"),
         ("log-level-console", "warn"),
+        ("compress-type", "zst"),
     ]
 
 

@@ -43,6 +43,7 @@ def status($info; $number; $system):
     running: $running,
     database: {
       reachable: $db.reachable,
+      timeline: ($db.timeline // null),
       system_id: (if $system == "0" then null else $system end),
       archiving: ($db.archiving // null)
     },
