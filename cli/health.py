@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -307,7 +308,7 @@ def _interrupted_restore(stack: Stack, standing: list[str]) -> list[str]:
     if not standing:
         return []
     record = restoring.record_of(stack)
-    again = f"./grocery restore --to '{record.to}'" if record else "./grocery restore, as it was begun,"
+    again = f"./grocery restore --to {quote(record.to)}" if record else "./grocery restore, as it was begun,"
     return [f"a restore was interrupted with {', '.join(standing)} stopped: {again} goes on; ./grocery up gives it up"]
 
 

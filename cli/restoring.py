@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from docker.errors import APIError
@@ -66,16 +66,18 @@ class Failed(Exception):
 class Record:
     """What a restore that is under way has to know should it be interrupted.
 
-    to:      as a person wrote it.
-    choice:  the arguments of the one-off.
-    safety:  label of the backup that was made first; "" when none could be.
-    life:    of the database before; "" when it did not answer.
+    to:       as a person wrote it.
+    choice:   the arguments of the one-off.
+    safety:   label of the backup that was made first; "" when none could be.
+    life:     of the database before; "" when it did not answer.
+    in_place: what was restored is in place; only the start is left.
     """
 
     to: str
     choice: tuple[str, ...]
     safety: str
     life: str
+    in_place: bool = False
 
     @property
     def arguments(self) -> list[str]:
@@ -93,10 +95,7 @@ def record_of(stack: Stack) -> Record | None:
 
 
 def keep(stack: Stack, record: Record) -> None:
-    write_atomically(
-        stack.state_dir / "restore.json",
-        json.dumps({"to": record.to, "choice": record.choice, "safety": record.safety, "life": record.life}) + "\n",
-    )
+    write_atomically(stack.state_dir / "restore.json", json.dumps(asdict(record)) + "\n")
 
 
 def forget(stack: Stack) -> None:

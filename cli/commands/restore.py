@@ -6,8 +6,9 @@ import re
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -129,13 +130,11 @@ def asked(stack: Stack, to: str | None) -> Target:
     if to is not None:
         return parse_target(to)
     record = restoring.record_of(stack)
-    begun = (
-        f"./grocery restore --to '{record.to}'{option(stack)}   goes on with the one that was begun" if record else ""
-    )
+    goes_on = f"./grocery restore --to {quote(record.to)}{option(stack)}   goes on with the one begun" if record else ""
     raise ConfigError(
         "restore needs a target",
         expected="--to with a moment, latest, or a backup",
-        next=begun or f"./grocery backup list{option(stack)}   shows what can be reached",
+        next=goes_on or f"./grocery backup list{option(stack)}   shows what can be reached",
     )
 
 
@@ -235,16 +234,9 @@ def _restore_in_place(stack: Stack, api: Api, engine: Engine, planned: Plan) -> 
         )
     record = planned.goes_on or _prepared(stack, api, planned)
     restoring.keep(stack, record)
-    reached = ""
-    try:
-        with terminal.working("stopping who writes") as hear:
-            restoring.stop_writers(api, stack, hear)
-        with terminal.working("restoring") as hear:
-            for step in restoring.replace_data(api, stack, record):
-                reached = step.step
-                hear(_words(step))
-    except (restoring.Failed, KeyboardInterrupt, GroceryError) as fault:
-        _give_up(stack, api, outputs, record, fault, reached)
+    if not record.in_place:
+        _replace(stack, api, outputs, record)
+        restoring.keep(stack, replace(record, in_place=True))
     with terminal.working("starting everything again") as hear:
         restoring.bring_back(api, stack, outputs, hear)
     restoring.forget(stack)
@@ -258,6 +250,20 @@ def _restore_in_place(stack: Stack, api: Api, engine: Engine, planned: Plan) -> 
     _back_up_afterwards(stack, api)
     terminal.done(f"stack {escape(stack.name)} is back at {escape(planned.target.words)}")
     _say_how_to_undo(stack, record)
+
+
+def _replace(stack: Stack, api: Api, outputs: Mapping[str, object], record: Record) -> None:
+    """Returns once the restored data is in place; otherwise everything runs as before, and it raises."""
+    reached = ""
+    try:
+        with terminal.working("stopping who writes") as hear:
+            restoring.stop_writers(api, stack, hear)
+        with terminal.working("restoring") as hear:
+            for step in restoring.replace_data(api, stack, record):
+                reached = step.step
+                hear(_words(step))
+    except (restoring.Failed, KeyboardInterrupt, GroceryError) as fault:
+        _give_up(stack, api, outputs, record, fault, reached)
 
 
 def _prepared(stack: Stack, api: Api, planned: Plan) -> Record:
@@ -311,7 +317,7 @@ def _give_up(
         raise Cancelled(
             "the restore was stopped before anything was replaced",
             expected="the live database runs on as it was",
-            next=f"./grocery restore --to '{record.to}'{option(stack)}   begins again",
+            next=f"./grocery restore --to {quote(record.to)}{option(stack)}   begins again",
         )
     raise failure(words, option(stack)) from fault
 
