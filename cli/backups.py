@@ -308,7 +308,7 @@ def resolve(state: State, target: Target, *, repository: int | None = None) -> C
         repository=found,
         backup=backup,
         recovery="time",
-        timeline="latest" if backup in _lineage(found) else "current",
+        timeline=_timeline(found, backup, moment),
         target=target.moment.strftime("%Y-%m-%d %H:%M:%S.%f+00"),
         until=moment,
     )
@@ -393,6 +393,13 @@ def _before(repository: Repository, moment: float) -> Backup | None:
     if left is None or moment <= left.at:
         return newest
     return _last([backup for backup in _lineage(repository) if backup in ended])
+
+
+def _timeline(repository: Repository, backup: Backup, moment: float) -> Literal["current", "latest"]:
+    """Which timeline leads from the backup to the moment: its own, unless that was left before."""
+    left = given_up(repository).get(backup.timeline)
+    own = backup.timeline not in ("", _newest_timeline(repository)) and (left is None or moment <= left.at)
+    return "current" if own else "latest"
 
 
 @dataclass(frozen=True, kw_only=True)
