@@ -60,8 +60,8 @@ def test_lists_and_logins_are_still_there_after_down_and_up(running: Checkout, a
     authority = running.ca_file.read_text()
     running.run("down", "--yes")
     found = _found(api, running)
-    kept = {f"{running.stack}-postgres-data", f"{running.stack}-acme"}
-    assert found.pop("volumes") == kept, "the data stays, and certificates that were issued, and nothing else"
+    kept = {f"{running.stack}-{noun}" for noun in ("postgres-data", "backups-repository", "acme")}
+    assert found.pop("volumes") == kept, "data, backups and certificates that were issued stay, and nothing else"
     assert all(not left for left in found.values()), f"down leaves nothing that runs: {found}"
     running.up()
     assert running.ca_file.read_text() == authority, "browsers that trusted the stack still do"
