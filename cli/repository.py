@@ -90,11 +90,14 @@ def key(stack: Stack, api: Api) -> str:
     return answered(stack, api, "key").strip()
 
 
-def wait_until_idle(stack: Stack, api: Api, hear: Hear) -> None:
-    """Returns once nothing is under way."""
-    while running := state(stack, api).running:
-        hear(f"waiting for the {running} that is under way")
-        time.sleep(ASKED_EVERY_SECONDS)
+def back_up_in_turn(stack: Stack, kind: str, *, note: str, hear: Hear) -> Made:
+    """The same once what is under way has ended. Raises GroceryError with the reason."""
+    while True:
+        try:
+            return back_up(stack, kind, note=note, hear=hear)
+        except BusyError as busy:
+            hear(f"waiting: {busy.value}")
+            time.sleep(ASKED_EVERY_SECONDS)
 
 
 def answered(stack: Stack, api: Api, *verb: str) -> str:

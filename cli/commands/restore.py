@@ -212,7 +212,8 @@ def lost(planned: Plan) -> str:
         until = planned.state.archived_until
         return f"what was written since {said(until)}" if until else "what was written after the end of the log"
     span = terminal.span(planned.state.moment - planned.lost_from)
-    counts = [f"{count} {name}" for name, count in (planned.changed or {}).items() if count]
+    counted = (planned.changed or {}).items()
+    counts = [f"{count} {name if count != 1 else name.removesuffix('s')}" for name, count in counted if count]
     if planned.changed is None:
         rows = ""
     else:
@@ -247,7 +248,7 @@ def _restore_in_place(stack: Stack, api: Api, engine: Engine, planned: Plan) -> 
             expected="every service healthy, and the edge answering over HTTPS",
             next=f"./grocery status{option(stack)}; ./grocery logs{option(stack)}",
         )
-    _back_up_afterwards(stack, api)
+    _back_up_afterwards(stack)
     terminal.done(f"stack {escape(stack.name)} is back at {escape(planned.target.words)}")
     _say_how_to_undo(stack, record)
 
@@ -274,7 +275,7 @@ def _prepared(stack: Stack, api: Api, planned: Plan) -> Record:
     else:
         until = planned.choice.until or planned.state.moment
         with terminal.working("backing up what is there") as hear:
-            safety = _safety_backup(stack, api, datetime.fromtimestamp(until, UTC).isoformat(), hear)
+            safety = _safety_backup(stack, datetime.fromtimestamp(until, UTC).isoformat(), hear)
     return Record(
         to=planned.target.text,
         choice=tuple(planned.choice.arguments),
@@ -283,11 +284,10 @@ def _prepared(stack: Stack, api: Api, planned: Plan) -> Record:
     )
 
 
-def _safety_backup(stack: Stack, api: Api, moment: str, hear: Hear) -> str:
+def _safety_backup(stack: Stack, moment: str, hear: Hear) -> str:
     """Its label; "" when it could not be made."""
-    repository.wait_until_idle(stack, api, hear)
     try:
-        return repository.back_up(stack, "incremental", note=f"before restore to {moment}", hear=hear).label
+        return repository.back_up_in_turn(stack, "incremental", note=f"before restore to {moment}", hear=hear).label
     except GroceryError as fault:
         terminal.warn(f"no backup of what is there: {escape(fault.value or fault.what)}; it stays on its volume")
         return ""
@@ -304,7 +304,8 @@ def _give_up(
     """Starts everything as it was and raises. Returns when it turns out that the restored data is in place."""
     stopped = isinstance(fault, KeyboardInterrupt)
     words = "Ctrl-C" if stopped else str(fault)
-    terminal.warn(f"{'stopped' if stopped else 'the restore did not succeed'}: starting everything as it was")
+    # Said at once: starting may fail as well.
+    terminal.warn("stopped" if stopped else f"the restore did not succeed: {escape(words)}")
     with terminal.working("starting everything as it was") as hear:
         one_off.remove(api, restoring.one_off_name(stack))
         restoring.bring_back(api, stack, outputs, hear)
@@ -335,12 +336,11 @@ def failure(words: str, stack_option: str) -> GroceryError:
     )
 
 
-def _back_up_afterwards(stack: Stack, api: Api) -> None:
+def _back_up_afterwards(stack: Stack) -> None:
     """From here on another timeline is lived: a backup on it makes what comes restorable from the first moment on."""
     with terminal.working("backing up what was restored") as hear:
         try:
-            repository.wait_until_idle(stack, api, hear)
-            repository.back_up(stack, "incremental", note="after restore", hear=hear)
+            repository.back_up_in_turn(stack, "incremental", note="after restore", hear=hear)
         except GroceryError as fault:
             terminal.warn(
                 f"no backup of what was restored: {escape(fault.value or fault.what)}; the schedule makes one"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 from rich.text import Text
 from typer.testing import CliRunner
 
@@ -53,12 +53,13 @@ def planned(found: State, target: Target, **changes: Any) -> Plan:  # noqa: ANN4
 
 
 def test_the_plan_says_from_where_what_is_lost_how_long_and_what_comes_first() -> None:
-    told = [plain(line) for line in lines_of("prod", planned(state(), at(600), changed={"items": 3, "lists": 0}))]
+    changed = {"items": 3, "lists": 1, "accounts": 0}
+    told = [plain(line) for line in lines_of("prod", planned(state(), at(600), changed=changed))]
     assert told == [
         "Restore of stack prod to 2026-11-27 11:50:00 UTC",
         "  from       repository 1 (volume): incremental backup backup-3600 of 2026-11-27 11:00:00 UTC, 40.0 MiB, "
         "then the log up to 2026-11-27 11:50:00 UTC",
-        "  lost       what was written in the 10m since 2026-11-27 11:50:00 UTC: 3 items",
+        "  lost       what was written in the 10m since 2026-11-27 11:50:00 UTC: 3 items, 1 list",
         "  takes      about 20s, during which nothing can be saved",
         "  first      a backup of what is there now, so that this can be undone",
     ]
@@ -310,6 +311,38 @@ def test_the_reason_of_a_failure_is_the_programs_own_word(words: str, printed: s
 def test_an_image_says_which_postgresql_it_is() -> None:
     assert guards.major_of(["PATH=/usr/bin", "PG_MAJOR=17"]) == "17"
     assert guards.major_of(["PATH=/usr/bin"]) == ""
+
+
+class Volumes:
+    """An engine with these volumes, on which no container of the stack runs."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def inspect_volume(self, name: str) -> None:
+        if name not in self._names:
+            raise NotFound("no such volume")
+
+    def inspect_image(self, reference: str) -> dict[str, Any]:
+        return {"Config": {"Env": ["PG_MAJOR=17"]}}
+
+    def containers(self, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return []
+
+
+def test_a_stack_whose_volume_is_gone_is_not_begun_anew(stack: Stack) -> None:
+    with pytest.raises(ConfigError, match="the database's volume is gone") as refusal:
+        guards.check_data(stack, Volumes(), OUTPUTS)
+    assert "local-postgres-data" in str(refusal.value.value)
+
+
+def test_a_stack_that_was_never_up_or_is_meant_to_begin_anew_is_let_through(stack: Stack) -> None:
+    guards.check_data(stack, Volumes(), {})
+    guards.check_data(stack, Volumes("local-postgres-data"), OUTPUTS)
+    (stack.root / "Pulumi.local.yaml").write_text(
+        'config: {"grocery:settings": {postgres: {initialise_until: "2099-01-01T00:00:00Z"}}}'
+    )
+    guards.check_data(open_stack(LOCAL_STACK, stack.root), Volumes(), OUTPUTS)
 
 
 def test_our_image_says_the_major_version_that_it_starts() -> None:

@@ -63,13 +63,17 @@ def test_every_kind_of_error_has_the_exit_code_of_pulumi() -> None:
     assert {name: codes[name] for name in expected} == expected
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("up", "--help"), ("config", "--help"), ("images", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), *((name, "--help") for name in ("up", "config", "images", "backup", "restore"))]
+)
 def test_help_names_every_command_and_option(arguments: tuple[str, ...]) -> None:
     told = subprocess.run(["./grocery", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     words = set(re.findall(r"[\w-]+", told))
     wanted = {
         ("--help",): {"up", "preview", "refresh", "down", "prepare", "status", "logs", "doctor", "images", "config"}
-        | {"test", "bench", "alerts", "open"},
+        | {"test", "bench", "alerts", "open", "backup", "restore", "drill"},
+        ("backup", "--help"): {"list", "verify", "key", "--full", "--adopt"},
+        ("restore", "--help"): {"--to", "--repository", "--dry-run", "--into", "--remove", "--yes", "--json"},
         ("up", "--help"): {"--stack", "--yes"},
         ("config", "--help"): {"check", "schema", "set"},
         ("images", "--help"): {"build"},
