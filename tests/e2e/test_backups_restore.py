@@ -114,10 +114,11 @@ def test_a_damaged_file_in_the_repository_fails_a_restore_and_a_verification_and
     largest = inside.succeed(kept, "backups", "sh", "-c", f"find {folder}/pg_data -type f | xargs ls -S | head -n 1")
     with untouched(kept), _without(kept, largest):
         inside.succeed(kept, "backups", "sh", "-c", f"head -c 65536 /dev/urandom > {largest}")
-        assert newest in kept.run("backup", "verify", expect=1).text
         run = kept.run("restore", "--to", newest, "--yes", expect=1)
         assert "untouched" in run.text
         assert largest.rpartition("/")[2].partition(".")[0] in run.text, "the file is named"
+        assert newest in kept.run("backup", "verify", expect=1).text
+        assert f"backup {newest} is damaged" in kept.run("restore", "--to", newest, "--yes", expect=2).text
     kept.run("backup", "verify")
     _expect_serving(kept)
 
