@@ -330,9 +330,8 @@ def failure(words: str, stack_option: str) -> GroceryError:
         "the restore failed; the live data is untouched and everything runs as before",
         value=words,
         expected="a moment after which something was committed" if early else None,
-        next=f"./grocery restore --to latest{stack_option}   is the same when nothing was written after that moment"
-        if early
-        else f"./grocery backup verify{stack_option}; docs/runbooks/restore.md",
+        next=(f"--to latest{stack_option} is the same if nothing was written after that moment; " if early else "")
+        + f"./grocery backup verify{stack_option}   says whether something is missing; docs/runbooks/restore.md",
     )
 
 
