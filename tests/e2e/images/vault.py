@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ from docker.models.containers import Container
 from rendering import pgbackrest
 from rendering.disk import Disk
 from rendering.postgres import Server, render_conf, render_hba
-from tests.e2e.lab import Authority, Certificates, Lab, execute, logs, succeed, until_exit, until_healthy
+from tests.e2e.lab import Authority, Certificates, Lab, execute, logs, succeed, until_healthy
 from tests.support.looking import until
 
 CA_FILE = "/etc/grocery/ca.crt"
@@ -26,7 +26,8 @@ PORT = 8432
 DISK = Disk(database=64 << 30, archiving=True, archive_timeout=5)
 _DATA = "/var/lib/postgresql"
 _FUTURE = "2999-01-01T00:00:00Z"
-_MARKERS = "/usr/local/share/grocery"
+_PAST = "2001-01-01T00:00:00Z"
+_BUSY = 75
 
 # Nothing is due by itself within the life of a test.
 _NEVER = "315360000"
@@ -41,13 +42,14 @@ SCHEMA = {
 
 @dataclass(kw_only=True)
 class Vault:
-    """Starts the parts; `generation` names the volumes, so that another one is another machine."""
+    """How the two are set up. A volume of another name is another machine's."""
 
     lab: Lab
     authority: Authority = field(default_factory=Authority)
     repositories: Sequence[pgbackrest.Repository] = (pgbackrest.Volume(),)
     key: str = KEY
     disk: Disk = DISK
+    archive_queue: int = DISK.archive_queue
     memory: int = 384 << 20
 
     def __post_init__(self) -> None:
@@ -55,27 +57,26 @@ class Vault:
         self.database_side = self.authority.issue("postgres-backup", host="postgres")
         self.repository_side = self.authority.issue("backups")
 
-    def postgres_files(self) -> dict[str, str | bytes]:
+    def postgres_files(self, side: Certificates | None = None) -> dict[str, str | bytes]:
+        side = side or self.database_side
         return {
-            "/etc/postgresql/postgresql.conf": render_conf(
-                Server(memory=256 << 20, disk=self.disk, connections=60)
-            ),
+            "/etc/postgresql/postgresql.conf": render_conf(Server(memory=256 << 20, disk=self.disk, connections=60)),
             "/etc/postgresql/pg_hba.conf": render_hba(),
             "/etc/postgresql/server.crt": self.server.certificate,
             "/run/secrets/server.key": self.server.key,
             "/run/secrets/postgres_admin_password": PASSWORDS["/run/secrets/postgres_admin_password"],
             CA_FILE: self.authority.certificate,
-            pgbackrest.CERTIFICATE: self.database_side.certificate,
-            f"{pgbackrest.SECRETS}/{pgbackrest.KEY_FILE}": self.database_side.key,
+            pgbackrest.CERTIFICATE: side.certificate,
+            f"{pgbackrest.SECRETS}/{pgbackrest.KEY_FILE}": side.key,
             pgbackrest.CONF: pgbackrest.database_host(
                 repositories=len(self.repositories),
                 repository=pgbackrest.Peer(host="backups", port=PORT, name="backups"),
                 authority=CA_FILE,
-                archive_queue=self.disk.archive_queue,
+                archive_queue=self.archive_queue,
             ),
         }
 
-    def postgres(self, *, volume: str = "data", until: str = _FUTURE, **changed: str) -> Container:
+    def postgres(self, *, volume: str = "data", until: str = _FUTURE) -> Container:
         """The database; it need not be healthy yet."""
         return self.lab.run(
             "postgres",
@@ -143,3 +144,100 @@ class Vault:
             volumes={volume: "/var/lib/pgbackrest", f"{volume}-drill": "/var/lib/drill"},
             memory=self.memory,
         )
+
+    def restore(self, *words: str, volume: str = "data", replica: str = "replica") -> Container:
+        """What the command does: the database's image, volumes and files, another program."""
+        return self.lab.run(
+            "postgres",
+            alias="restore",
+            entrypoint=["/usr/local/bin/restore"],
+            command=words,
+            env={"INITIALISE_UNTIL": _PAST},
+            files=self.postgres_files(),
+            volumes={volume: _DATA, replica: "/srv/zero-cache"},
+            tmpfs=["/run/postgresql"],
+        )
+
+    def start(self, *, volume: str = "data", repository: str = "repository", wait: bool = True) -> Pair:
+        """A database with its schema and its repository host; `wait`: until the first full backup is made."""
+        postgres = self.postgres(volume=volume)
+        until_healthy(postgres)
+        migrations = self.migrations()
+        until_healthy(migrations)
+        migrations.stop(timeout=10)
+        backups = self.backups(volume=repository)
+        until_healthy(backups)
+        pair = Pair(vault=self, postgres=postgres, backups=backups)
+        if wait:
+            pair.until_idle()
+        return pair
+
+
+@dataclass(kw_only=True)
+class Pair:
+    """The two hosts, running."""
+
+    vault: Vault
+    postgres: Container
+    backups: Container
+
+    def sql(self, statement: str, database: str = "grocery") -> str:
+        return succeed(
+            self.postgres,
+            *("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "/run/postgresql", "-U", "postgres", "-d", database),
+            *("-c", statement),
+        )
+
+    def state(self) -> Any:  # noqa: ANN401 - a document
+        return json.loads(succeed(self.backups, "repository", "state"))
+
+    def until_idle(self) -> None:
+        """Until the first backup is there and nothing runs any more."""
+
+        def idle() -> bool:
+            state = self.state()
+            return state["running"] is None and all(repository["backups"] for repository in state["repositories"])
+
+        try:
+            until(idle, "a first backup is made", seconds=120)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {logs(self.backups)}") from None
+
+    def answer(self, *verb: str) -> Any:  # noqa: ANN401 - a document
+        """What `repository VERB` says, once nothing else runs; a drill of the schedule's may."""
+        seen: list[tuple[int, str]] = []
+
+        def answered() -> bool:
+            seen.append(execute(self.backups, "repository", *verb))
+            return seen[-1][0] != _BUSY
+
+        until(answered, "nothing else runs", seconds=180)
+        code, said = seen[-1]
+        assert code == 0, said
+        return json.loads(said.splitlines()[-1])
+
+    def figures(self) -> dict[str, float]:
+        lines = succeed(self.backups, "wget", "-q", "-O", "-", "http://127.0.0.1:8080/metrics.txt").splitlines()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+
+    def commit(self, statement: str) -> str:
+        """The moment just after it, with nothing else committed within a second."""
+        self.sql(statement)
+        time.sleep(1)
+        moment = self.sql("SELECT clock_timestamp()")
+        time.sleep(1)
+        return moment
+
+    def start_database(self) -> None:
+        """On what is on its volume, which must not be empty."""
+        self.postgres = self.vault.postgres(until=_PAST)
+        until_healthy(self.postgres)
+
+    def stop(self) -> None:
+        self.postgres.stop(timeout=60)
+        self.backups.stop(timeout=20)
+
+
+def steps(container: Container) -> list[dict[str, Any]]:
+    """What a restore has said."""
+    return [json.loads(line) for line in logs(container).splitlines() if line.startswith("{")]
