@@ -16,6 +16,7 @@ from tests.e2e.browsing import register
 from tests.support import bucket, runbook
 from tests.support.bucket import Bucket
 from tests.support.checkout import Checkout
+from tests.support.looking import until
 from tests.support.runbook import Follower
 
 
@@ -108,8 +109,8 @@ def test_corrupted_repository(machine: Machine) -> None:
         assert "repository 2" in page.through("--repository 2 --dry-run").said
         page.through("expire")
         assert damaged not in [backup["label"] for backup in kept_stack.backups_of(checkout)]
-        page.through("repository.damaged")
-        page.through("backup --full")
+        page.through("mv")
+        _until_in_every_repository(checkout)
         assert [backup["kind"] for backup in kept_stack.backups_of(checkout)] == ["full"]
         page.rest()
     kept_stack.expect_well(checkout)
@@ -125,7 +126,8 @@ def test_lost_key(machine: Machine, store: Bucket) -> None:
         assert len(old) == 64
         page.through("/dev/urandom")
         new = (checkout.root / "backup.key").read_text().strip()
-        page.through("backup --full")
+        page.through("./grocery up")
+        _until_in_every_repository(checkout)
         assert {repository["status"] for repository in kept_stack.state(checkout)["repositories"]} == {"ok"}
         assert inside.succeed(checkout, "backups", "/usr/local/bin/repository", "key") == new != old
         page.rest()
@@ -188,6 +190,16 @@ def test_lost_machine(machine: Machine, store: Bucket, make_checkout: MakeChecko
 def test_every_procedure_is_gone_through() -> None:
     here = {name.removeprefix("test_").replace("_", "-") for name in globals() if name.startswith("test_")}
     assert set(runbook.PROCEDURES) <= here
+
+
+def _until_in_every_repository(checkout: Checkout) -> None:
+    """A repository that has just been begun gets its first backup without being asked."""
+
+    def is_made() -> bool:
+        found = kept_stack.state(checkout)
+        return all(repository["backups"] for repository in found["repositories"]) and found["running"] is None
+
+    until(is_made, "each repository has a backup, and nothing is under way", seconds=180)
 
 
 def _make_list(checkout: Checkout) -> str:

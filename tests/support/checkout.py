@@ -17,6 +17,7 @@ from typing import Any
 
 from docker import APIClient
 from docker.errors import APIError
+from ruamel.yaml import YAML
 
 from cli.engine_host import Api
 
@@ -104,7 +105,8 @@ class Checkout:
 
     @property
     def settings(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.file.read_text())["config"]["grocery:settings"]
+        # JSON as it was written here, YAML once `config set` has changed something.
+        found: dict[str, Any] = YAML(typ="safe").load(self.file)["config"]["grocery:settings"]
         return found
 
     @property
