@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, TimeoutError, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Playwright, TimeoutError, expect
 
 from tests.support.checkout import Checkout
 from tests.support.people import PASSWORD
@@ -89,8 +89,18 @@ class Person:
     def see(self, testid: str) -> Locator:
         return self.page.get_by_test_id(testid)
 
+    def visit(self, path: str = "") -> None:
+        for left in reversed(range(LOGINS)):
+            try:
+                self.page.goto(f"{self.url}{path}")
+            except Error as error:
+                if not left or "ERR_NETWORK_CHANGED" not in error.message:
+                    raise
+            else:
+                return
+
     def log_in(self) -> None:
-        self.page.goto(self.url)
+        self.visit()
         self.fill_in_login()
 
     def fill_in_login(self) -> None:
@@ -127,7 +137,7 @@ class Person:
         return found
 
     def open_list(self, list_id: str) -> None:
-        self.page.goto(f"{self.url}/lists/{list_id}")
+        self.visit(f"/lists/{list_id}")
 
     def invite(self, other: Person) -> None:
         self.see("share-open").click()
