@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -238,4 +239,11 @@ def _project_value(value: object) -> object:
 def _flat(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=_text_of_moment)
+
+
+def _text_of_moment(value: object) -> str:
+    """A moment that stands in a file without quotes is one to YAML, and a text to everybody else."""
+    if not isinstance(value, datetime):
+        raise TypeError(f"{value!r} has no place in JSON")
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

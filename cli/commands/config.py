@@ -6,12 +6,14 @@ import getpass
 import io
 import sys
 from collections.abc import MutableMapping
+from datetime import date
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from cli import terminal
 from cli.engines import engine_of
@@ -57,9 +59,11 @@ def set_(
     for part in path:
         branch = _branch(branch, part)
     try:
-        branch[last] = yaml().load(value)
+        parsed = yaml().load(value)
     except YAMLError as error:
         raise ConfigError(f"the value of {key} is not YAML", value=value, expected="a YAML value") from error
+    # YAML has moments, settings have texts of them.
+    branch[last] = DoubleQuotedScalarString(value) if isinstance(parsed, date) else parsed
     load_settings(_plain(settings), where=f"{opened.file.name} with {key} = {value}")
     text = io.StringIO()
     yaml().dump(document, text)

@@ -73,6 +73,17 @@ def test_setting_a_value_keeps_comments_quotes_and_order(root: Path, runner: Cli
     assert (root / "Pulumi.prod.yaml").read_text() == PROD.replace("https_port: 443", "https_port: 8443")
 
 
+def test_a_moment_is_a_text_however_it_is_written(root: Path, runner: CliRunner) -> None:
+    """YAML without quotes has a type of its own for it."""
+    moment = "2027-01-31T12:00:00Z"
+    assert runner.invoke(config.app, ["set", "postgres.initialise_until", moment, "--stack", "prod"]).exit_code == 0
+    assert f'initialise_until: "{moment}"' in (root / "Pulumi.prod.yaml").read_text()
+    assert stack.open_stack("prod", root).settings.postgres.initialise_until == moment
+    file = root / "Pulumi.prod.yaml"
+    file.write_text(file.read_text().replace(f'"{moment}"', moment))
+    assert stack.open_stack("prod", root).settings.postgres.initialise_until == moment
+
+
 def test_setting_a_value_makes_the_file_of_a_stack_that_has_none(root: Path, runner: CliRunner) -> None:
     runner.invoke(config.app, ["set", "target.memory", "2GiB"])
     assert stack.open_stack("local", root).settings.target.memory == 2 << 30
