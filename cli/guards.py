@@ -41,7 +41,7 @@ def _check_volume(stack: Stack, api: Api) -> None:
             value=f"there is no volume {name} on {settings.target.host}, where the stack was up before",
             expected="the engine with the data; starting empty would hide that it is lost",
             next="put target.host back if it was changed; docs/runbooks/lost-machine.md brings a backup back; to start "
-            f"empty on purpose: ./grocery config set postgres.initialise_until <moment> --stack {stack.name}",
+            f"empty on purpose: ./grocery refresh --stack {stack.name}, and set postgres.initialise_until",
         ) from absent
 
 
