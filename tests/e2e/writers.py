@@ -21,9 +21,11 @@ AGAIN = 20
 PATIENCE_SECONDS = 180
 # Where there is a client and the administrator's password. What a session had not been told when the server died is
 # nobody's: psql prints an id once the server has confirmed the transaction.
-WRITE = """
+WRITE = r"""
 export PGHOST="$DB_HOST" PGUSER=postgres PGSSLMODE=verify-full PGSSLROOTCERT=/etc/grocery/ca.crt PGCONNECT_TIMEOUT=5
-export PGPASSFILE=/tmp/migrations/pgpass
+umask 077
+export PGPASSFILE="$1.pgpass.$2"
+printf '*:*:*:postgres:%s\n' "$(cat /run/secrets/postgres_admin_password)" > "$PGPASSFILE"
 while [ ! -e "$1" ]; do
     while [ ! -e "$1" ]; do
         echo 'INSERT INTO proof.writes DEFAULT VALUES RETURNING id;'
@@ -31,6 +33,7 @@ while [ ! -e "$1" ]; do
     done | psql -XAtq -d "$DB_NAME" 2> /dev/null
     sleep 0.2
 done
+rm -f "$PGPASSFILE"
 """
 
 
@@ -70,15 +73,15 @@ def writing(checkout: Checkout) -> Iterator[Load]:
     with checkout.api() as api:
         container = container_of(api, checkout.stack, "migrations")
 
-    def write() -> None:
+    def write(number: int) -> None:
         with checkout.api() as api:
-            code, told, said = execute(api, container, ["sh", "-c", WRITE, "sh", stop])
+            code, told, said = execute(api, container, ["sh", "-c", WRITE, "sh", stop, str(number)])
         load.confirmed.update(told.split())
         if code != 0:
             load.broken.append(f"{code}: {said}")
 
     # Threads see the network of the one that starts them.
-    threads = [threading.Thread(target=write, daemon=True) for _ in range(WRITERS)]
+    threads = [threading.Thread(target=write, args=(number,), daemon=True) for number in range(WRITERS)]
     for thread in threads:
         thread.start()
     try:
