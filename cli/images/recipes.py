@@ -72,7 +72,7 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="backups",
-        parents={"BASE": "base", "RUNTIME": "runtime", "POSTGRES": "postgres"},
+        parents={"BASE": "base", "POSTGRES": "postgres"},
         stands_on="postgres",
         paths=("images/shared/closure", "images/shared/publishing"),
         shipped=True,

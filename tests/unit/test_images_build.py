@@ -50,7 +50,7 @@ def test_the_same_tree_has_the_same_hashes_whoever_checked_it_out_and_when(tree:
 def test_a_change_reaches_the_images_made_of_it_and_those_that_stand_on_them(tree: Path) -> None:
     before = digests(tree)
     (tree / "images/postgres/entrypoint").write_text("#!/bin/sh\n")
-    assert changed(before, digests(tree)) == {"postgres", "migrations"}
+    assert changed(before, digests(tree)) == {"postgres", "migrations", "backups"}
 
 
 def test_a_new_migration_changes_the_image_of_the_migrations(tree: Path) -> None:
