@@ -147,7 +147,13 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
         ]
     if not services and not expected:
         problems.append(f"stack {stack.name} is not up")
-    problems += _interrupted_restore(stack, restoring.standing_still(api, stack.name, outputs))
+    standing = restoring.standing_still(api, stack.name, outputs)
+    problems += _interrupted_restore(stack, standing)
+    problems += [
+        f"{service.workload}: somebody stopped it (./grocery refresh, then up)"
+        for service in services
+        if service.wanted == 0 and service.workload not in standing and _is_to_run(expected, service.workload)
+    ]
 
     database = None
     if any(service.workload == "postgres" and service.running for service in services):
@@ -205,6 +211,12 @@ def examine(stack: Stack, api: Api, *, engine: str, outputs: Mapping[str, object
         problems=tuple(problems + lasting),
         lasting=tuple(lasting),
     )
+
+
+def _is_to_run(expected: object, workload: str) -> bool:
+    """Does the program say so?"""
+    listed = expected.get(workload) if isinstance(expected, Mapping) else None
+    return isinstance(listed, Mapping) and int(listed.get("replicas", 0)) > 0
 
 
 def services_now(api: Api, stack: Stack) -> tuple[Service, ...]:
