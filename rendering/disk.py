@@ -58,20 +58,10 @@ class Disk:
         return self.database // _SHARE
 
     @property
-    def wal_alert(self) -> int:
-        """Retained log that tells somebody, while there is still half of the way to go."""
-        return self.wal_kept // 2
-
-    @property
     def archive_queue(self) -> int:
         """Log that may wait for the repositories; beyond it, it is given up, and with it every moment until the next
         backup: a full disk would stop the database."""
         return self.database // _SHARE
-
-    @property
-    def archive_alert(self) -> int:
-        """Waiting log that tells somebody, while there is still half of the way to go."""
-        return self.archive_queue // 2
 
     @property
     def wal_between_checkpoints(self) -> int:
