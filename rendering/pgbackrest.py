@@ -100,8 +100,8 @@ def database_host(*, repositories: int, repository: Peer, authority: str, archiv
                 *_server(repository, authority),
                 *_everywhere(),
                 ("archive-push-queue-max", archive_queue),
-                # How long a connection may take: a database that stops while nobody is there to take the last of its log
-                # tries six times, and its time for that is short.
+                # How long a connection may take: a database that stops while nobody is there to take the last of its
+                # log tries six times, and its time for that is short.
                 ("io-timeout", 3),
                 *(
                     option
