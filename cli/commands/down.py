@@ -18,6 +18,7 @@ from cli.stack import LOCAL_STACK, Stack, open_stack
 
 LETTING_GO_SECONDS = 120
 """More than the longest stop grace of a service that mounts a volume."""
+DATA_VOLUMES = ("postgres-data", "backups-repository")
 
 
 def down(
@@ -71,13 +72,17 @@ def _remove_leftovers(stack: Stack) -> None:
         until = time.monotonic() + LETTING_GO_SECONDS
         while api.containers(all=True, filters={"label": label}) and time.monotonic() < until:
             time.sleep(0.2)
-        for volume in api.volumes(filters={"label": label}).get("Volumes") or ():
-            terminal.step(f"removing volume {escape(volume['Name'])}")
+        ours = [volume["Name"] for volume in api.volumes(filters={"label": label}).get("Volumes") or ()]
+        # One that was lost and made anew by the engine has no label.
+        known = {f"{stack.name}-{noun}" for noun in DATA_VOLUMES} - {*ours}
+        ours += [volume["Name"] for volume in api.volumes().get("Volumes") or () if volume["Name"] in known]
+        for name in ours:
+            terminal.step(f"removing volume {escape(name)}")
             try:
-                api.remove_volume(volume["Name"])
+                api.remove_volume(name)
             except APIError as refusal:
                 raise UpdateFailed(
-                    f"volume {volume['Name']} could not be removed",
+                    f"volume {name} could not be removed",
                     value=str(refusal.explanation),
                     next=f"./grocery down --data --stack {stack.name}   once nothing uses it",
                 ) from refusal
