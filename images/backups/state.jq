@@ -16,9 +16,9 @@ def backups($info; $number):
     verified: ($verified[$number | tostring][.label].at // null)
   }];
 
-# In one line; of a store that refuses, its own words instead of the whole exchange.
+# In one line, once; of a store that refuses, its own words instead of the whole exchange.
 def plain:
-  gsub("\\s+"; " ") as $said
+  (gsub("\\s+"; " ") | sub(" \\[\\w+\\] on (\\d+ retries|retry) .*"; "")) as $said
   | ($said | capture("^(?<what>.*?):? \\*\\*\\* Path/Query.*<Code>(?<code>[^<]*)</Code>.*?<Message>(?<words>[^<]*)</Message>")
       | "\(.what): \(.code): \(.words)")
     // $said;

@@ -225,7 +225,7 @@ def test_the_schedule_is_told_in_seconds_and_utc() -> None:
 def test_the_log_is_archived_where_there_is_somebody_to_take_it(local: Recording) -> None:
     archived = postgresql_conf(local)
     assert archived["archive_mode"] == "on"
-    assert archived["archive_command"] == "'pgbackrest --stanza=grocery archive-push %p'"
+    assert archived["archive_command"] == "'pgbackrest-archive grocery %p'"
     assert archived["archive_timeout"] == "60s", "a lost machine costs a minute"
     off = postgresql_conf(backed_up(enabled=False))
     assert off["archive_mode"] == "off", "or the log would wait for nobody"
