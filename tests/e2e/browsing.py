@@ -94,8 +94,10 @@ class Person:
             try:
                 self.page.goto(f"{self.url}{path}")
             except Error as error:
-                if not left or "ERR_NETWORK_CHANGED" not in error.message:
+                # The second is what the first leads to, a moment later.
+                if not left or not any(sign in error.message for sign in ("ERR_NETWORK_CHANGED", "chrome-error:")):
                     raise
+                self.page.wait_for_timeout(1000)
             else:
                 return
 
