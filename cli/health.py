@@ -319,9 +319,14 @@ def backups_now(api: Api, stack: str, *, age: float) -> tuple[Backups | None, li
 def _interrupted_restore(stack: Stack, standing: list[str]) -> list[str]:
     if not standing:
         return []
+    stopped = ", ".join(standing)
     record = restoring.record_of(stack)
-    again = f"./grocery restore --to {quote(record.to)}" if record else "./grocery restore, as it was begun,"
-    return [f"a restore was interrupted with {', '.join(standing)} stopped: {again} goes on; ./grocery up gives it up"]
+    if record is None:
+        return [
+            f"{stopped} stopped, by hand or by a restore of another clone that was interrupted: ./grocery up starts it"
+        ]
+    again = f"./grocery restore --to {quote(record.to)}"
+    return [f"a restore was interrupted with {stopped} stopped: {again} goes on; ./grocery up gives it up"]
 
 
 def slot_problems(database: Database) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -20,7 +21,9 @@ from cli.commands import backup as backup_command
 from cli.commands import drill as drill_command
 from cli.commands import restore as restore_command
 from cli.commands.restore import Plan, failure, lines_of, lost, unsaved, ways_in
+from cli.engines.local import LocalEngine
 from cli.errors import ConfigError
+from cli.one_off import Step
 from cli.restoring import Record
 from cli.stack import LOCAL_STACK, Stack, open_stack
 from tests.unit.backup_states import DAY, FIRST, HOUR, NOON, archiving, backup, document, evidence, state
@@ -198,6 +201,28 @@ def test_scaling_changes_the_number_of_tasks_and_nothing_else(conflicts: int) ->
     after = engine.services_["postgres"]["Spec"]
     assert restoring.replicas_now(engine.services_["postgres"]) == 0
     assert {**after, "Mode": before["Mode"]} == before
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_what_is_in_place_already_is_only_started(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, in_place: bool
+) -> None:
+    done: list[str] = []
+    for name in ("stop_writers", "bring_back"):
+        monkeypatch.setattr(restoring, name, lambda *_, name=name: done.append(name))
+    monkeypatch.setattr(restoring, "replace_data", lambda *_: iter([Step(step="done", text="")]))
+    monkeypatch.setattr(restore_command, "wait_until_well", lambda *_, **__: [])
+    monkeypatch.setattr(restore_command, "_back_up_afterwards", lambda _: None)
+    stack.prepare_folder()
+    goes_on = dataclasses.replace(RECORD, in_place=in_place)
+    restore_command._restore_in_place(stack, None, Program(stack), planned(state(), LATEST, goes_on=goes_on))
+    assert done == (["bring_back"] if in_place else ["stop_writers", "bring_back"])
+    assert restoring.record_of(stack) is None
+
+
+class Program(LocalEngine):
+    def outputs(self) -> Mapping[str, object]:
+        return OUTPUTS
 
 
 def test_a_failed_restore_says_why_and_that_nothing_was_touched() -> None:
