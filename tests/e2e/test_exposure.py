@@ -21,8 +21,8 @@ from tests.e2e.lab import make_certificates
 from tests.support.checkout import Checkout
 from tests.support.looking import services, until
 
-# Where the parts behind the edge listen: database, pgBackRest, API, zero-cache for browsers, zero-cache's replication.
-INNER_PORTS = (5432, 8432, 3001, 4848, 4849)
+# Where the parts behind the edge listen: database, API, zero-cache for browsers, zero-cache's replication.
+INNER_PORTS = (5432, 3001, 4848, 4849)
 CA_FILE = "/etc/grocery/ca.crt"
 # OpenSSL's words, as Node, psql and libpq pass them on.
 DISTRUST = re.compile(r"(?i)unable to (get|verify)[a-z ]+certificate|self.signed certificate|certificate verify failed")
@@ -84,7 +84,7 @@ def test_the_edge_passes_on_none_of_the_inner_pages(running: Checkout) -> None:
 
 
 def test_whoever_sits_on_the_edge_s_network_reaches_nothing_behind_it(running: Checkout, api: Api) -> None:
-    addresses = _addresses(running, ("postgres", "backups", "auth-server", "zero-cache"))
+    addresses = _addresses(running, ("postgres", "auth-server", "zero-cache"))
     with _one_off(running, api, "edge", networks=["edge"], command=["sleep", "600"]) as container:
         assert _answering(api, container, _addresses(running, ("edge",))["edge"], [8443]) == {8443}, (
             "the edge itself answers there, so the network works"
@@ -97,7 +97,7 @@ def test_who_belongs_to_the_database_s_network_reaches_it(running: Checkout, api
     """What the two tests around this one find missing is there to be found."""
     container = str(inside.containers(running, "migrations")[0]["Id"])
     addresses = _addresses(running, ("postgres", "zero-cache"))
-    assert _answering(api, container, addresses["postgres"], INNER_PORTS) == {5432, 8432}
+    assert _answering(api, container, addresses["postgres"], INNER_PORTS) == {5432}
     assert {4848, 4849} <= _answering(api, container, addresses["zero-cache"], INNER_PORTS)
 
 
@@ -109,6 +109,20 @@ def test_the_edge_itself_does_not_reach_the_database(running: Checkout, api: Api
     assert _answering(api, container, addresses["backups"], [8432, 8080]) == set()
     assert _answering(api, container, ["zero-cache"], [4848]) == {4848}, "names work too"
     assert _answering(api, container, ["postgres"], [5432]) == set()
+
+
+def test_pgbackrest_answers_on_the_database_s_network_alone(running: Checkout, api: Api) -> None:
+    """Whom it answers more than this there is a question of certificates."""
+    member = _container(running, "migrations")
+    with _one_off(running, api, "migrations", networks=["edge"], command=["sleep", "600"]) as stranger:
+        for workload, reached in _addresses(running, ("postgres", "backups")).items():
+            assert [address for address in reached if _pgbackrest_answers(api, member, address)], workload
+            assert [address for address in reached if _pgbackrest_answers(api, stranger, address)] == [], workload
+
+
+def _pgbackrest_answers(api: Api, container: str, address: str) -> bool:
+    ping = ["pgbackrest", "server-ping", "--io-timeout=3", "--log-level-file=off", address]
+    return execute(api, container, ping)[0] == 0
 
 
 def test_the_edge_tells_its_figures_to_the_network_of_their_exporter_only(running: Checkout, api: Api) -> None:
@@ -394,7 +408,8 @@ def _one_off(
         network.pop("Aliases", None)
     if command:
         task["ContainerSpec"]["Command"] = list(command)
-        task["ContainerSpec"].pop("Healthcheck", None)
+        # Left out, it would be the image's.
+        task["ContainerSpec"]["Healthcheck"] = {"Test": ["NONE"]}
     if authority:
         for reference in task["ContainerSpec"]["Configs"]:
             if reference["File"]["Name"] == CA_FILE:
