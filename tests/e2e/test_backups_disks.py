@@ -14,7 +14,7 @@ from tests.support.checkout import Checkout
 from tests.support.looking import until
 
 DATA, REPOSITORY = "postgres-data", "backups-repository"
-SIZES = {DATA: 320, REPOSITORY: 96}
+SIZES = {DATA: 640, REPOSITORY: 128}
 """MiB, in memory."""
 
 
@@ -41,7 +41,7 @@ class Disks:
 
 @pytest.fixture(scope="module")
 def disks(make_checkout: MakeCheckout, images: dict[str, str]) -> Iterator[Disks]:
-    checkout = make_checkout(postgres={"disk": "1GiB", "memory": "1GiB"})
+    checkout = make_checkout(postgres={"disk": "4GiB", "memory": "1GiB"})
     checkout.configure(backups={"enabled": True, "schedule": {"at": kept_stack.quiet_hour()}})
     with checkout.api() as api:
         for volume, size in SIZES.items():
