@@ -30,9 +30,9 @@ from tests.support.looking import until
 REGION = "us-east-1"
 USER = "backups"
 
-# What the owner of a bucket is advised to allow, and no more.
+# What docs/backups.md says has to be allowed, and no more.
 ALLOWED = """{"Version": "2012-10-17", "Statement": [
-  {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetBucketLocation"], "Resource": "arn:aws:s3:::BUCKET"},
+  {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": "arn:aws:s3:::BUCKET"},
   {"Effect": "Allow", "Action": ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"],
    "Resource": "arn:aws:s3:::BUCKET/*"}
 ]}"""
