@@ -54,6 +54,7 @@ def asked(calm: Watched) -> Iterator[watching.Server]:
     with watching.prometheus(calm.checkout) as server, use(calm):
         until(lambda: server.query("grocery:errors:ratio30m"), "the slowest rules have something to say", seconds=240)
         until(lambda: server.query("grocery:latency:p95_5m"), "requests have been counted")
+        until(lambda: server.query("grocery:restore:age_seconds"), "a backup was seen to come back", seconds=240)
         yield server
 
 
@@ -132,6 +133,7 @@ def test_every_target_answers_and_each_task_is_one(calm: Watched, asked: watchin
         "collector",
         "synthetic-user",
         "auth-server",
+        "backups",
     }
     assert {"edge-https", "edge-ready", "edge-redirect"} <= set(jobs)
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.conftest import MakeCheckout
-from tests.e2e import alarms, inside, watching
+from tests.e2e import alarms, inside, kept_stack, watching
 from tests.e2e.alarms import Alarms
 from tests.e2e.browsing import log_in, register
 from tests.e2e.faults import Repeatedly
@@ -54,10 +54,11 @@ class Watched:
 def calm(
     make_checkout: MakeCheckout, images: dict[str, str], way_out: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
-    """A stack that is up with two tasks of the API; whoever uses it leaves it in peace, as what it tells is compared
-    with silence."""
+    """A stack that is up with two tasks of the API, and backed up; whoever uses it leaves it in peace, as what it tells
+    is compared with silence."""
     with _listening(make_checkout, images, way_out, tmp_path_factory.mktemp("calm")) as (checkout, heard, _):
-        checkout.configure(auth_server={"replicas": 2})
+        schedule = {"at": kept_stack.quiet_hour()}
+        checkout.configure(auth_server={"replicas": 2}, backups={"enabled": True, "schedule": schedule})
         checkout.up()
         # Where that takes long, parts that are not there yet are missed meanwhile.
         with watching.prometheus(checkout) as asked:
