@@ -123,9 +123,13 @@ def total(found: dict[str, float], name: str) -> float:
     return sum(series)
 
 
+def until_well(checkout: Checkout) -> None:
+    until(lambda: checkout.problems() == [], "all is well again", seconds=180)
+
+
 def expect_well(checkout: Checkout) -> None:
     """All that was stopped runs again, nothing that helped is left, and the program agrees with the engine."""
-    until(lambda: checkout.problems() == [], "all is well again", seconds=180)
+    until_well(checkout)
     assert inside.containers(checkout, "restore") == []
     checkout.preview("--refresh", "--expect-no-changes")
 
