@@ -30,7 +30,7 @@ from tests.support.looking import until
 
 ROOT = Path(__file__).parents[3]
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-KNOW_AUTHORITIES = ("acme", "alertmanager", "blackbox-exporter")
+KNOW_AUTHORITIES = ("acme", "alertmanager", "backups", "blackbox-exporter")
 MOZILLA = Path("/usr/share/ca-certificates/mozilla")
 FUTURE = "2999-01-01T00:00:00Z"
 PAST = "2001-01-01T00:00:00Z"
