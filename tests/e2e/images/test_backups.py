@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -28,9 +29,8 @@ def pair(vault: Vault) -> Pair:
 @pytest.fixture(scope="module")
 def standing(client: DockerClient, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Another one, for those who only add to it."""
-    lab = Lab(client, images, tmp_path_factory.mktemp("standing"))
-    yield Vault(lab=lab).start()
-    lab.close()
+    with contextlib.closing(Lab(client, images, tmp_path_factory.mktemp("standing"))) as lab:
+        yield Vault(lab=lab).start()
 
 
 # --- the two hosts ---
