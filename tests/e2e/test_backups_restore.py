@@ -133,9 +133,9 @@ def test_a_hole_in_the_log_is_said_when_somebody_wants_to_go_beyond_it(kept: Che
     file = inside.succeed(kept, "backups", "find", folder, "-name", f"{missing}-*")
     assert file, f"{missing} is in the repository"
     with untouched(kept), _without(kept, file):
-        run = kept.run("restore", "--to", beyond, "--into", "hole", expect=None)
-        assert run.code != 0
-        kept.run("restore", "--into", "hole", "--remove", "--yes")
+        run = kept.run("restore", "--to", beyond, "--into", "hole", expect=1)
+        assert "recovery ended before configured recovery target was reached" in run.text
+        assert inside.containers(kept, "hole") == [], "nothing is left of it"
         kept_stack.expect_well(kept)
     with kept_stack.beside(kept, "whole", beyond) as rows:
         assert rows, "with the file back where it was that moment can be reached"

@@ -11,7 +11,7 @@ import pytest
 from cli.engine_host import Api
 from tests.e2e import inside, leaks
 from tests.e2e.browsing import Join
-from tests.e2e.kept_stack import REPOSITORY, hurrying
+from tests.e2e.kept_stack import REPOSITORY, hurrying, until_backed_up
 from tests.e2e.leaks import hits
 from tests.support.checkout import Checkout
 from tests.support.looking import container_of, run_in, services
@@ -81,6 +81,7 @@ def test_what_the_command_prints_holds_none(running: Checkout, secret_values: di
 
 def test_nothing_that_is_done_with_backups_shows_one(running: Checkout, secret_values: dict[str, str]) -> None:
     """Neither what the command prints, nor, meanwhile, the containers with their logs and command lines."""
+    until_backed_up(running)
     with leaks.looking(running) as seen, hurrying(running):
         runs = [
             running.run(*arguments)
