@@ -56,7 +56,7 @@ def test_each_host_lets_nobody_in_but_the_other(standing: Pair) -> None:
         assert listed(logs(thief)) == [], kind
         assert "access denied" in logs(thief) or "TLS error" in logs(thief), logs(thief)
     thief = standing.vault.backups(
-        volume="stolen", side=standing.vault.authority.issue("postgres-backup", host="backups")
+        alias="another", volume="stolen", side=standing.vault.authority.issue("postgres-backup", host="backups")
     )
     code, said = execute(thief, "pgbackrest", "--stanza=grocery", "stanza-create", "--io-timeout=5")
     assert code != 0
