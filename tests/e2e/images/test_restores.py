@@ -197,6 +197,7 @@ ARCHIVE = "/var/lib/pgbackrest/repository/archive/grocery"
 BACKUPS = "/var/lib/pgbackrest/repository/backup/grocery"
 
 
+@pytest.mark.full
 def test_a_scratch_serves_beside_the_database_and_archives_nothing(pair: Pair) -> None:
     [full] = pair.state()["repositories"][0]["backups"]
     moment = pair.commit("INSERT INTO thing VALUES (1, 'first')")
