@@ -141,6 +141,7 @@ def test_a_hole_in_the_log_is_said_when_somebody_wants_to_go_beyond_it(kept: Che
         assert rows, "with the file back where it was that moment can be reached"
 
 
+@pytest.mark.full
 def test_a_wrong_key_is_said_and_leaves_the_live_data_serving(kept: Checkout) -> None:
     label = kept_stack.backups_of(kept)[-1]["label"]
     before = kept.file.read_text()
