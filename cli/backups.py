@@ -106,6 +106,8 @@ class Repository(Told):
     message: str
     archive: Archive
     bytes: int
+    gap: str | None = None
+    """Newest piece of log that was given up and is missed, as no backup was made since."""
     backups: tuple[Backup, ...]
 
     @property
@@ -476,7 +478,13 @@ def judge(state: State, *, age: float) -> Judgement:
         for found in state.repositories
         if found.status == "other-database"
     ]
-    ours = not lasting
+    lasting += [
+        f"{found.name} misses log up to {found.gap}, dropped as too much waited: nothing written since can be "
+        "restored from it before there is a new backup (docs/runbooks/archive-gap.md)"
+        for found in state.repositories
+        if found.gap
+    ]
+    ours = all(found.status != "other-database" for found in state.repositories)
     lasting += _freshness(state, age) if ours else []
     lasting += _archiving(state, age) if ours else []
     lasting += _proof(state, age) if ours else []

@@ -49,6 +49,8 @@ def status($info; $number; $system):
     },
     repositories: [
       $repositories[] | . as $repository | .number as $number
+      | backups($said; $number) as $made
+      | $gaps[$number | tostring] as $gap
       | status($said; $number; $system) + {
           number: $number,
           kind: .kind,
@@ -57,7 +59,9 @@ def status($info; $number; $system):
             | {from: (.min // null), to: (.max // null)}
           ),
           bytes: .bytes,
-          backups: backups($said; $number)
+          # What was given up is no longer missed once a later backup is there.
+          gap: (if $gap and all($made[]; .started <= $gap.at) then $gap.wal else null end),
+          backups: $made
         }
     ],
     last_failure: (

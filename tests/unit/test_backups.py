@@ -236,6 +236,7 @@ FAILED = {"what": "backup", "at": NOON - 60, "reason": "the disk is full"}
         (state(last_proven=None, last_drill=None), 4 * DAY, "no restore is proven yet"),
         (state(last_proven=evidence(4 * DAY)), DAY, "the last proven restore is 4d old"),
         (state(last_proven=None, last_drill=evidence(proven=False, reason="rows differ")), 60, "yet: rows differ"),
+        (state(repository(1, gap="00000001000000000000000A")), DAY, "misses log up to 00000001000000000000000A"),
         (state(repository(1, status="other-database")), DAY, "is of another database"),
         (state(last_verify={"at": NOON, "ok": False, "seconds": 3, "faults": ["a: checksum"]}), DAY, "a: checksum"),
     ],

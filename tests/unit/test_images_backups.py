@@ -115,6 +115,32 @@ def test_drills_take_the_repositories_in_turn() -> None:
     assert decide("next_of", 2, 1) == "1", "one that is gone, or cannot be used"
 
 
+OLD, NEW, NEWEST = (f"0000000100000000000000{end}" for end in ("09", "0A", "0B"))
+
+
+@pytest.mark.parametrize(
+    ("last", "status", "to", "stalled", "given_up"),
+    [
+        (NEW, "ok", NEW, "", ""),  # what counts as archived is there
+        (OLD, "ok", NEW, "", ""),  # it was looked at later
+        (NEWEST, "ok", NEW, "", NEWEST),
+        (NEWEST, "ok", "", "", ""),  # nothing is in it yet
+        ("00000002000000000000000B", "ok", NEW, "", ""),  # the first of a new timeline
+        (f"{NEWEST}.00000028.backup", "ok", NEW, "", ""),
+        ("00000002.history", "ok", NEW, "", ""),
+        ("", "ok", NEW, "", ""),
+        (NEW, "unusable", "", "", ""),  # its first moment
+        (NEW, "unusable", "", NEW, ""),
+        (NEWEST, "unusable", "", NEW, NEWEST),
+        (NEWEST, "other-database", NEW, "", ""),
+    ],
+)
+def test_log_that_counts_as_archived_and_is_in_no_repository_was_given_up(
+    last: str, status: str, to: str, stalled: str, given_up: str
+) -> None:
+    assert decide("given_up", last, status, to, stalled) == given_up
+
+
 def test_kinds_have_the_names_of_pgbackrest_and_no_others_exist() -> None:
     assert [decide("short_kind", kind) for kind in ("full", "differential", "incremental")] == ["full", "diff", "incr"]
     assert not holds("short_kind", "diff")

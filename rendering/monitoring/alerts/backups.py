@@ -88,6 +88,15 @@ def _archive(backups: BackupScope) -> tuple[Alert, ...]:
             description="Beyond it PostgreSQL drops log to go on: from there on only a new backup can be restored.",
             workload=_WORKLOAD,
         ),
+        Alert(
+            name="ArchiveGap",
+            expr="max by (repository) (grocery_archive_gap) == 1",
+            for_seconds=0,
+            severity="critical",
+            summary=f"{_OF_REPOSITORY} misses dropped log (grocery_archive_gap is {{{{ $value | humanize }}}})",
+            description="Nothing that was written since can be restored from it before there is a new backup.",
+            workload=_WORKLOAD,
+        ),
     )
 
 

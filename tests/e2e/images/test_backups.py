@@ -220,6 +220,13 @@ def test_log_beyond_its_share_of_the_disk_is_dropped_rather_than_stopping_the_da
     waiting = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
     until(lambda: int(pair.sql(waiting)) <= 5, "room is made", seconds=60)
     pair.sql("INSERT INTO thing VALUES (100, 'people go on')")
+    pair.backups = pair.vault.backups()
+    until(lambda: "misses log up to" in logs(pair.backups), "the gap is noticed", seconds=60)
+    until(lambda: "backup incremental --repository 1 ended with 0" in logs(pair.backups), "it is closed", seconds=120)
+    [repository] = pair.state()["repositories"]
+    assert repository["gap"] is None, "what follows can be restored again"
+    assert repository["backups"][-1]["kind"] == "incremental"
+    assert pair.answer("drill")["proven"]
 
 
 @pytest.mark.full

@@ -172,6 +172,20 @@ CASES = (
         series=figure("grocery_archive_waiting_segments", then(flat(0, minutes=19), flat(60))),
     ),
     Case(
+        alert="ArchiveGap",
+        when="one of two repositories was away for too long",
+        series={
+            **figure("grocery_archive_gap", flat(0), repository="1"),
+            **figure("grocery_archive_gap", then(flat(0, minutes=10), flat(1)), repository="2"),
+        },
+        fires=(critical("Repository 2 misses dropped log (grocery_archive_gap is 1)", repository="2"),),
+    ),
+    Case(
+        alert="ArchiveGap",
+        when="a backup was made since",
+        series=figure("grocery_archive_gap", then(flat(1, minutes=10), flat(0)), repository="1"),
+    ),
+    Case(
         alert="RestoreUnproven",
         when="three drills have been left out",
         series=proven(60 * 60),
