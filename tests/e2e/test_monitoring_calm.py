@@ -14,7 +14,7 @@ from cli.engine_host import STACK_LABEL
 from tests.e2e import inside, soak, watching
 from tests.e2e.alarms import CHANNEL, DEAD_MAN, PAGERDUTY, PAGERDUTY_KEY, PEOPLE, SLACK, TEST
 from tests.e2e.browsing import register
-from tests.e2e.test_secrets import hits
+from tests.e2e.leaks import hits
 from tests.e2e.watched_stack import FIRING, OF_THE_MACHINE, Watched, use
 from tests.support.looking import until
 

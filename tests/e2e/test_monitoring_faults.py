@@ -24,7 +24,7 @@ from tests.e2e.drill import (
     Drill,
     Fault,
 )
-from tests.e2e.test_secrets import hits
+from tests.e2e.leaks import hits
 from tests.e2e.watched_stack import DAYS_LEFT, Watched
 from tests.support.checkout import ROOT
 
