@@ -291,12 +291,14 @@ def test_what_a_drill_did_not_measure_is_left_out() -> None:
     assert found.last_drill and figures(found.last_drill) == ""
 
 
-def test_a_restore_is_predicted_by_the_last_one_and_by_the_size() -> None:
+def test_a_restore_is_predicted_by_the_last_one_by_the_size_and_by_what_is_around_it() -> None:
+    around = 30
     found = state(repository(1, backup(DAY, label=FIRST), backup(HOUR, database_bytes=160 << 20)))
-    assert predicted_seconds(found, resolve(found, LATEST)) == 32
-    assert predicted_seconds(found, resolve(found, Target(kind="backup", label=FIRST))) == 8
-    unmeasured = state(repository(1, backup(HOUR, database_bytes=2000 << 20)), last_proven=None)
-    assert predicted_seconds(unmeasured, resolve(unmeasured, LATEST)) == 100
+    assert predicted_seconds(found, resolve(found, LATEST)) == pytest.approx(around + 160 / 6 + 32)
+    first = resolve(found, Target(kind="backup", label=FIRST))
+    assert predicted_seconds(found, first) == pytest.approx(around + 40 / 6 + 8)
+    unmeasured = state(repository(1, backup(HOUR, database_bytes=2400 << 20)), last_proven=None)
+    assert predicted_seconds(unmeasured, resolve(unmeasured, LATEST)) == pytest.approx(around + 400 + 120)
 
 
 def test_what_the_repository_host_prints_is_read_and_what_it_may_print_one_day_is_left_alone() -> None:
