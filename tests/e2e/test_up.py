@@ -15,7 +15,7 @@ from tests.support.looking import services, until
 WORKLOADS = {
     "postgres", "migrations", "auth-server", "zero-cache", "edge", "edge-config", "frontend",
     "prometheus", "alertmanager", "node-exporter", "postgres-exporter", "nginx-exporter", "blackbox-exporter",
-    "docker-filter", "collector", "synthetic-user",
+    "docker-filter", "collector", "synthetic-user", "backups",
 }  # fmt: skip
 
 
