@@ -137,7 +137,8 @@ def looking(checkout: Checkout) -> Iterator[Seen]:
                 with checkout.api() as api:
                     said = api.logs(found["Id"], stdout=True, stderr=True, tail=LAST_LINES)
                     told.update(said.decode(errors="replace").splitlines())
-                    told.update(process[-1] for process in api.top(found["Id"], "-eo pid,args")["Processes"])
+                    listed = api.top(found["Id"], "-eo pid,args")["Processes"]
+                    told.update(process[-1] for process in listed or ())
 
     with Repeatedly(look, pause=SAMPLING_PAUSE):
         yield seen

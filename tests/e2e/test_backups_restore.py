@@ -77,6 +77,7 @@ def test_a_moment_can_be_looked_at_beside_the_live_database(kept: Checkout) -> N
     _expect_serving(kept)
 
 
+@pytest.mark.full
 def test_a_restore_that_is_killed_in_the_middle_leaves_the_data_as_they_were_or_is_finished_by_the_next(
     kept: Checkout,
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_restore_that_is_killed_anywhere_leaves_the_data_as_they_were_or_is_fi
     _expect_serving(kept)
 
 
+@pytest.mark.full
 def test_a_damaged_file_in_the_repository_fails_a_restore_and_a_verification_and_nothing_else(kept: Checkout) -> None:
     kept.run("backup", "--full")
     newest = kept_stack.backups_of(kept)[-1]["label"]
@@ -120,6 +122,7 @@ def test_a_damaged_file_in_the_repository_fails_a_restore_and_a_verification_and
     _expect_serving(kept)
 
 
+@pytest.mark.full
 def test_a_hole_in_the_log_is_said_when_somebody_wants_to_go_beyond_it(kept: Checkout) -> None:
     kept.run("backup")
     missing = inside.ask_database(kept, "SELECT pg_walfile_name(pg_current_wal_lsn())")

@@ -79,6 +79,7 @@ def test_restore(kept: Checkout) -> None:
     kept_stack.expect_well(kept)
 
 
+@pytest.mark.full
 def test_full_disk(kept: Checkout) -> None:
     settings = kept.settings
     with Follower("full-disk", kept) as page:
