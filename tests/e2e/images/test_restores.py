@@ -93,7 +93,6 @@ def test_a_moment_a_backup_and_the_latest_are_restored_each_to_exactly_that(pair
 
 
 @pytest.mark.parametrize("place", ["copying", "replaying", "swapping"])
-@pytest.mark.full
 def test_a_restore_that_was_killed_leaves_the_data_or_what_was_restored_and_can_be_run_again(
     pair: Pair, place: str
 ) -> None:
@@ -140,7 +139,6 @@ def test_a_swap_that_was_cut_off_is_finished_by_whoever_comes_next(pair: Pair) -
         pair.postgres.stop(timeout=60)
 
 
-@pytest.mark.full
 def test_what_cannot_be_restored_says_why_and_leaves_the_data_alone(pair: Pair) -> None:
     """A backup that is not there, a moment that is not reached, another key, a file that is damaged, log that is
     missing."""
