@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
 from cli.engine_host import STACK_LABEL, WORKLOAD_LABEL
 from tests.support.checkout import Checkout
@@ -24,8 +24,12 @@ def containers(checkout: Checkout, workload: str | None = None, *, stopped: bool
     """The containers of a workload, or of the whole stack; newest first."""
     labels = [f"{STACK_LABEL}={checkout.stack}"] + ([f"{WORKLOAD_LABEL}={workload}"] if workload else [])
     with checkout.api() as api:
-        found = api.containers(filters={"label": labels}, all=stopped)
-        return [api.inspect_container(entry["Id"]) for entry in found]
+        found = []
+        for entry in api.containers(filters={"label": labels}, all=stopped):
+            # One that was about to end may be gone by now.
+            with contextlib.suppress(NotFound):
+                found.append(api.inspect_container(entry["Id"]))
+        return found
 
 
 def workload_of(found: Found) -> str:
