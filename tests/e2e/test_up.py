@@ -35,7 +35,8 @@ def test_status_tells_every_service_and_finds_nothing_wrong(running: Checkout) -
     assert {service["workload"] for service in told["services"]} == WORKLOADS
     assert {service["health"] for service in told["services"]} == {"healthy"}
     assert [slot["active"] for slot in told["database"]["slots"]] == [True], "zero-cache follows the database"
-    assert {entry["name"] for entry in told["certificates"]} == {"ca", "edge", "postgres"}
+    names = {"ca", "edge", "postgres", "backups", "postgres-backup"}
+    assert {entry["name"] for entry in told["certificates"]} == names
 
 
 def test_a_second_up_changes_nothing(running: Checkout, api: Api) -> None:
