@@ -111,7 +111,7 @@ class Repository(Told):
     archive: Archive
     bytes: int
     gap: str | None = None
-    """Newest piece of log that was given up and is missed, as no backup was made since."""
+    """Newest piece of log that was dropped and is missed, as no backup was made since."""
     backups: tuple[Backup, ...]
 
     @property

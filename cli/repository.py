@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docker.errors import APIError, DockerException
@@ -88,6 +89,19 @@ def drill(stack: Stack, *, hear: Hear) -> Evidence:
 def key(stack: Stack, api: Api) -> str:
     """The key that everything in the repositories is encrypted with."""
     return answered(stack, api, "key").strip()
+
+
+def key_was_shown(stack: Stack) -> bool:
+    return _shown_file(stack).exists()
+
+
+def note_key_shown(stack: Stack) -> None:
+    stack.prepare_folder()
+    _shown_file(stack).touch()
+
+
+def _shown_file(stack: Stack) -> Path:
+    return stack.state_dir / "backup-key-shown"
 
 
 def back_up_in_turn(stack: Stack, kind: str, *, note: str, hear: Hear) -> Made:

@@ -289,7 +289,6 @@ def _backup_scope(settings: Settings, disk: Disk) -> BackupScope:
     schedule = settings.backups.schedule
     return BackupScope(
         interval=min(schedule.full, schedule.differential, schedule.incremental),
-        full=schedule.full,
         drill=schedule.drill,
         archive_timeout=disk.archive_timeout,
         archive_queue=disk.archive_queue,

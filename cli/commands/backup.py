@@ -11,7 +11,7 @@ from rich.markup import escape
 from cli import engine_host, repository, terminal
 from cli.errors import ConfigError, ExitCode
 from cli.options import AsJson, StackName
-from cli.stack import LOCAL_STACK, Stack, open_stack
+from cli.stack import LOCAL_STACK, open_stack
 
 if TYPE_CHECKING:
     from cli.backups import Backup, Repository, State
@@ -158,13 +158,4 @@ def key(stack: StackName = LOCAL_STACK) -> None:
         text = repository.key(opened, api)
     terminal.say("[dim]Keep it where this machine's end does not reach: a password manager, a safe.[/]")
     terminal.out.print(text, soft_wrap=True, markup=False)
-    note_key_shown(opened)
-
-
-def key_was_shown(stack: Stack) -> bool:
-    return (stack.state_dir / "backup-key-shown").exists()
-
-
-def note_key_shown(stack: Stack) -> None:
-    stack.prepare_folder()
-    (stack.state_dir / "backup-key-shown").touch()
+    repository.note_key_shown(opened)

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from rich.markup import escape
 
-from cli import building, engine_host, guards, images, machine, preflight, restoring, terminal
-from cli.commands.backup import key_was_shown
+from cli import building, engine_host, guards, images, machine, preflight, repository, restoring, terminal
 from cli.engines import Engine, engine_of, take_ownership
 from cli.errors import UpdateFailed
 from cli.files import write_atomically
@@ -127,7 +126,7 @@ def say_goodbye(stack: Stack, outputs: Mapping[str, object]) -> None:
 def say_where_the_key_belongs(stack: Stack, option: str) -> None:
     """Until it was shown once: the one thing without which backups elsewhere are of no use."""
     backups = stack.settings.backups
-    if backups.enabled and backups.key == "generated" and not key_was_shown(stack):
+    if backups.enabled and backups.key == "generated" and not repository.key_was_shown(stack):
         terminal.say(
             f"""
   The backups are encrypted. Keep their key somewhere else; if this machine is lost, nothing is restored without it:

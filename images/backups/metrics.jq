@@ -36,7 +36,7 @@ metric("grocery_last_archived_timestamp_seconds"; "gauge"; "When a piece of the 
   " \(.database.archiving.last_at // 0)"),
 metric("grocery_archive_waiting_segments"; "gauge"; "Pieces of the log that wait to be archived.";
   " \(.database.archiving.waiting // 0)"),
-metric("grocery_archive_gap"; "gauge"; "Whether log was given up that the repository misses, and no backup was made since.";
+metric("grocery_archive_gap"; "gauge"; "Whether log was dropped that the repository misses, and no backup was made since.";
   .repositories[] | "{repository=\"\(.number)\"} \((.gap != null) | flag)"),
 metric("grocery_archive_failures_total"; "counter"; "Attempts to archive a piece of the log that failed.";
   " \(.database.archiving.failed_count // 0)"),

@@ -59,7 +59,7 @@ def status($info; $number; $system):
             | {from: (.min // null), to: (.max // null)}
           ),
           bytes: .bytes,
-          # What was given up is no longer missed once a later backup is there.
+          # What was dropped is no longer missed once a later backup is there.
           gap: (if $gap and all($made[]; .started <= $gap.at) then $gap.wal else null end),
           backups: $made
         }

@@ -53,8 +53,6 @@ class BackupScope:
 
     interval: int
     """Between two backups, whatever their kind: the shortest of the schedule's intervals."""
-    full: int
-    """Between two full backups."""
     drill: int
     """Between two drills."""
     archive_timeout: int

@@ -15,14 +15,12 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from cli.engine_host import Api
 from tests.conftest import MakeCheckout
 from tests.e2e.browsing import Join, Person, Sharing, come, launch, share_a_list
-from tests.e2e.kept_stack import kept  # noqa: F401 - fixture
+from tests.e2e.kept_stack import kept, store  # noqa: F401 - fixtures
 from tests.e2e.public_stack import door, public  # noqa: F401 - fixtures
 from tests.e2e.watched_stack import calm, troubled  # noqa: F401 - fixtures
-from tests.support.checkout import Checkout
+from tests.support.checkout import UNLIMITED, Checkout
 from tests.support.push import PushService
 
-# Tests ask more often than people; the limits are raised by configuration, nothing is exempt from them.
-UNLIMITED = {"rate": "10000r/s", "burst": 10000}
 SETTINGS: Mapping[str, Any] = {
     "auth_server": {
         "rate_limit_requests": 1_000_000,
@@ -63,7 +61,7 @@ def running(make_checkout: MakeCheckout, push_service: PushService) -> Checkout:
     """A stack that is up, shared by every test of the session; each leaves it as it found it."""
     checkout = make_checkout(**SETTINGS)
     checkout.configure(
-        edge={"rate_limits": dict.fromkeys(("general", "api", "auth"), UNLIMITED)},
+        edge={"rate_limits": UNLIMITED},
         auth_server={"push_services": [push_service.url]},
     )
     checkout.up()

@@ -10,16 +10,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from docker import DockerClient
 from docker.errors import APIError
 
 from cli.engine_host import Silent
 from tests.conftest import MakeCheckout
 from tests.e2e import inside
 from tests.e2e.faults import Repeatedly
-from tests.support.checkout import Checkout
+from tests.support import bucket, exposition
+from tests.support.bucket import Bucket
+from tests.support.checkout import UNLIMITED, Checkout
 from tests.support.looking import until
 
-UNLIMITED = {"rate": "10000r/s", "burst": 10000}
 REPOSITORY = "/var/lib/pgbackrest/repository"
 EVIDENCE = "/var/lib/pgbackrest/evidence"
 BEFORE_RESTORE = "before restore"
@@ -41,13 +43,22 @@ def kept(make_checkout: MakeCheckout) -> Iterator[Checkout]:
     )
     checkout.configure(
         backups={"enabled": True, "schedule": {"at": quiet_hour()}},
-        edge={"rate_limits": dict.fromkeys(("general", "api", "auth"), UNLIMITED)},
+        edge={"rate_limits": UNLIMITED},
     )
     checkout.up()
     until_backed_up(checkout)
     inside.ask_database(checkout, SOMEBODY_S)
     yield checkout
     checkout.remove()
+
+
+@pytest.fixture(scope="module")
+def store(
+    client: DockerClient, images: dict[str, str], way_out: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bucket]:
+    """What survives every machine of the tests that share it."""
+    with bucket.opened(client, images["edge"], tmp_path_factory.mktemp("bucket"), address=way_out) as opened:
+        yield opened
 
 
 def quiet_hour() -> str:
@@ -112,8 +123,7 @@ def until_archived(checkout: Checkout) -> None:
 def metrics(checkout: Checkout) -> dict[str, float]:
     """Series, with its labels as they are written -> value, as the workload tells them."""
     told = inside.succeed(checkout, "backups", "wget", "-qO-", "http://127.0.0.1:8080/metrics.txt")
-    lines = (line.rpartition(" ") for line in told.splitlines() if line and not line.startswith("#"))
-    return {name: float(value) for name, _, value in lines}
+    return exposition.values(told)
 
 
 def total(found: dict[str, float], name: str) -> float:

@@ -18,8 +18,8 @@ from docker.errors import APIError
 
 from cli.engine_host import Api, execute
 from tests.conftest import MakeCheckout
-from tests.e2e.conftest import SETTINGS, UNLIMITED
-from tests.support.checkout import Checkout
+from tests.e2e.conftest import SETTINGS
+from tests.support.checkout import UNLIMITED, Checkout
 from tests.support.looking import services, sql, until
 from tests.support.mailbox import Mail, Mailbox
 from tests.support.people import PASSWORD, Person
@@ -39,7 +39,7 @@ def mailing(make_checkout: MakeCheckout, mailbox: Mailbox) -> Iterator[Checkout]
     """A stack with a mail server and two servers of its own that send to it."""
     checkout = make_checkout()
     checkout.configure(
-        edge={"rate_limits": dict.fromkeys(("general", "api", "auth"), UNLIMITED)},
+        edge={"rate_limits": UNLIMITED},
         auth_server={**SETTINGS["auth_server"], "replicas": 2, "email_from": SENDER},
         email={"host": mailbox.host, "port": mailbox.port, "security": "none"},
     )

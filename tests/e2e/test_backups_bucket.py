@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docker import DockerClient
 from playwright.sync_api import Playwright
 
 from tests.conftest import MakeCheckout
 from tests.e2e import inside, kept_stack
 from tests.e2e.browsing import Person, Sharing, come, launch, register, session, share_a_list
 from tests.e2e.lab import make_certificates
-from tests.support import bucket
 from tests.support.bucket import Bucket
 from tests.support.checkout import Checkout
 from tests.support.looking import until
@@ -40,20 +38,12 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def store(
-    client: DockerClient, images: dict[str, str], way_out: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Bucket]:
-    with bucket.opened(client, images["edge"], tmp_path_factory.mktemp("bucket"), address=way_out) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def machine(
     make_checkout: MakeCheckout, store: Bucket, playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
     """A stack that keeps its backups in a bucket alone, and has been used, backed up, and used again."""
     checkout = make_checkout(backups=kept_in(store))
-    tell_credentials(checkout, store)
+    store.let_in(checkout)
     checkout.up()
     with at_home(playwright, checkout, tmp_path_factory.mktemp("home")) as (ada, ben):
         sharing = share_a_list(ada, ben)
@@ -70,11 +60,6 @@ def machine(
 def kept_in(store: Bucket, **more: object) -> dict[str, Any]:
     schedule = {"at": kept_stack.quiet_hour()}
     return {"enabled": True, "volume": False, "bucket": store.settings, "schedule": schedule, **more}
-
-
-def tell_credentials(checkout: Checkout, store: Bucket) -> None:
-    checkout.set_secret("backup-bucket-key", store.key)
-    checkout.set_secret("backup-bucket-secret", store.secret)
 
 
 @contextlib.contextmanager
@@ -129,7 +114,7 @@ def test_what_was_written_while_the_bucket_was_away_is_in_it_afterwards_without_
 def test_a_secret_that_opens_nothing_is_said_as_that(machine: Machine) -> None:
     machine.checkout.set_secret("backup-bucket-secret", "nobody's")
     refused(machine.checkout, "SignatureDoesNotMatch")
-    tell_credentials(machine.checkout, machine.bucket)
+    machine.bucket.let_in(machine.checkout)
     expect_archiving(machine.checkout)
 
 
@@ -177,7 +162,7 @@ def test_a_lost_machine_comes_back_on_another_one_from_the_bucket_and_the_key(
     found = make_checkout(stack=lost.stack, backups=kept_in(machine.bucket, key="provided"))
     found.configure(edge={"maintenance": {"enabled": True}})
     found.set_secret("backup-key", key)
-    tell_credentials(found, machine.bucket)
+    machine.bucket.let_in(found)
     found.up()
     machine.checkout = found
     [repository] = kept_stack.state(found)["repositories"]

@@ -8,24 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from docker import DockerClient
 
 from tests.conftest import MakeCheckout
 from tests.e2e import inside, kept_stack
 from tests.e2e.browsing import register
-from tests.support import bucket, runbook
+from tests.support import runbook
 from tests.support.bucket import Bucket
 from tests.support.checkout import Checkout
 from tests.support.looking import until
 from tests.support.runbook import Follower
-
-
-@pytest.fixture(scope="module")
-def store(
-    client: DockerClient, images: dict[str, str], way_out: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Bucket]:
-    with bucket.opened(client, images["edge"], tmp_path_factory.mktemp("bucket"), address=way_out) as opened:
-        yield opened
 
 
 @dataclass
@@ -39,8 +30,7 @@ class Machine:
 @pytest.fixture(scope="module")
 def machine(make_checkout: MakeCheckout, store: Bucket) -> Iterator[Machine]:
     checkout = make_checkout(backups=_kept_doubly(store))
-    checkout.set_secret("backup-bucket-key", store.key)
-    checkout.set_secret("backup-bucket-secret", store.secret)
+    store.let_in(checkout)
     checkout.up()
     kept_stack.until_backed_up(checkout)
     found = Machine(checkout)

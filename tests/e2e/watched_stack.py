@@ -18,10 +18,9 @@ from tests.e2e.alarms import Alarms
 from tests.e2e.browsing import log_in, register
 from tests.e2e.faults import Repeatedly
 from tests.e2e.lab import Certificates, make_certificates
-from tests.support.checkout import Checkout
+from tests.support.checkout import UNLIMITED, Checkout
 from tests.support.looking import until
 
-UNLIMITED = {"rate": "10000r/s", "burst": 10000}
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 OF_THE_MACHINE = "HighCpu"
 """A machine that the tests, or others, keep busy is busy: that is true, and told."""
@@ -131,7 +130,7 @@ def _listening(
             auth_server={"rate_limit_requests": 1_000_000},
             **heard.settings,
         )
-        checkout.configure(edge={"rate_limits": dict.fromkeys(("general", "api", "auth"), UNLIMITED)})
+        checkout.configure(edge={"rate_limits": UNLIMITED})
         known = heard.trusted + authorities
         believing = {
             key: cleanup.enter_context(inside.derived(checkout, images[name], files={AUTHORITIES: known}))

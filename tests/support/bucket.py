@@ -24,7 +24,7 @@ from docker import DockerClient
 from docker.models.containers import Container
 
 from tests.e2e.lab import UID, make_certificates
-from tests.support.checkout import free_port
+from tests.support.checkout import Checkout, free_port
 from tests.support.looking import until
 
 REGION = "us-east-1"
@@ -80,6 +80,11 @@ class Bucket:
     def settings(self) -> dict[str, Any]:
         """The setting backups.bucket of a stack that keeps its backups here."""
         return {"endpoint": self.endpoint, "bucket": self.name, "region": REGION, "ca_certificate": self.ca}
+
+    def let_in(self, checkout: Checkout) -> None:
+        """Gives the stack what opens it."""
+        checkout.set_secret("backup-bucket-key", self.key)
+        checkout.set_secret("backup-bucket-secret", self.secret)
 
     def objects(self, prefix: str = "") -> dict[str, int]:
         """Name -> bytes of the objects whose name begins so, such as "test-1/archive/"."""

@@ -24,6 +24,9 @@ from cli.engine_host import Api
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_SECONDS = 600
 REMOVAL_SECONDS = 180
+# Tests ask more often than people; the limits are raised by configuration, nothing is exempt from them.
+UNLIMITED = {zone: {"rate": "10000r/s", "burst": 10000} for zone in ("general", "api", "auth")}
+"""The setting edge.rate_limits of a stack that tests ask much of."""
 
 
 def copy_of_the_tree(target: Path) -> Path:

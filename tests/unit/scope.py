@@ -36,7 +36,6 @@ SCOPE = Scope(
     runbooks="docs/runbooks",
     backups=BackupScope(
         interval=6 * 3600,
-        full=7 * 86_400,
         drill=86_400,
         archive_timeout=60,
         archive_queue=1 << 30,

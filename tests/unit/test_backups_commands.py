@@ -316,9 +316,9 @@ def test_how_to_get_into_a_database_beside_the_live_one_is_said(stack: Stack) ->
 
 
 def test_that_the_key_belongs_elsewhere_is_said_until_it_was_shown(stack: Stack) -> None:
-    assert not backup_command.key_was_shown(stack)
-    backup_command.note_key_shown(stack)
-    assert backup_command.key_was_shown(stack)
+    assert not repository.key_was_shown(stack)
+    repository.note_key_shown(stack)
+    assert repository.key_was_shown(stack)
 
 
 @pytest.mark.parametrize(

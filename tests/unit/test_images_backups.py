@@ -119,7 +119,7 @@ OLD, NEW, NEWEST = (f"0000000100000000000000{end}" for end in ("09", "0A", "0B")
 
 
 @pytest.mark.parametrize(
-    ("last", "status", "to", "stalled", "given_up"),
+    ("last", "status", "to", "stalled", "dropped"),
     [
         (NEW, "ok", NEW, "", ""),  # what counts as archived is there
         (OLD, "ok", NEW, "", ""),  # it was looked at later
@@ -135,10 +135,10 @@ OLD, NEW, NEWEST = (f"0000000100000000000000{end}" for end in ("09", "0A", "0B")
         (NEWEST, "other-database", NEW, "", ""),
     ],
 )
-def test_log_that_counts_as_archived_and_is_in_no_repository_was_given_up(
-    last: str, status: str, to: str, stalled: str, given_up: str
+def test_log_that_counts_as_archived_and_is_in_no_repository_was_dropped(
+    last: str, status: str, to: str, stalled: str, dropped: str
 ) -> None:
-    assert decide("given_up", last, status, to, stalled) == given_up
+    assert decide("dropped", last, status, to, stalled) == dropped
 
 
 def test_kinds_have_the_names_of_pgbackrest_and_no_others_exist() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from rendering.disk import WAL_SEGMENT
 from rendering.monitoring.alerts.alert import MINUTE, Alert, Level, levels
 from rendering.monitoring.watched import BackupScope
-
-SEGMENT = 16 << 20
-"""Bytes of one piece of PostgreSQL's log."""
 
 _WORKLOAD = "backups"
 _OF_REPOSITORY = "Repository {{ $labels.repository }}"
@@ -78,7 +76,7 @@ def _archive(backups: BackupScope) -> tuple[Alert, ...]:
         ),
         *levels(
             "ArchiveQueueFilling",
-            expr=f"max(grocery_archive_waiting_segments) * {SEGMENT} / {backups.archive_queue}",
+            expr=f"max(grocery_archive_waiting_segments) * {WAL_SEGMENT} / {backups.archive_queue}",
             warning=Level(limit="0.5", for_seconds=MINUTE),
             critical=Level(limit="0.8", for_seconds=MINUTE),
             summary=(

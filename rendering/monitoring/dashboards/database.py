@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rendering.monitoring.alerts.backups import SEGMENT
+from rendering.disk import WAL_SEGMENT
 from rendering.monitoring.dashboards.boards import Board, Panel, Query, Row, Shape
 from rendering.monitoring.watched import BackupScope, Scope
 
@@ -252,7 +252,7 @@ def _backups(backups: BackupScope) -> Row:
                 unit="percentunit",
                 queries=(
                     Query(
-                        expr=f"max(grocery_archive_waiting_segments) * {SEGMENT} / {backups.archive_queue}",
+                        expr=f"max(grocery_archive_waiting_segments) * {WAL_SEGMENT} / {backups.archive_queue}",
                         legend="waiting",
                     ),
                 ),

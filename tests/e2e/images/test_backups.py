@@ -223,8 +223,9 @@ def test_log_beyond_its_share_of_the_disk_is_dropped_rather_than_stopping_the_da
     pair.backups = pair.vault.backups()
     until(lambda: "misses log up to" in logs(pair.backups), "the gap is noticed", seconds=60)
     until(lambda: "backup incremental --repository 1 ended with 0" in logs(pair.backups), "it is closed", seconds=120)
+    # Until the queue is short again pgBackRest drops more, though it could be taken: another backup follows that.
+    until(lambda: pair.state()["repositories"][0]["gap"] is None, "what follows can be restored again", seconds=120)
     [repository] = pair.state()["repositories"]
-    assert repository["gap"] is None, "what follows can be restored again"
     assert repository["backups"][-1]["kind"] == "incremental"
     assert pair.answer("drill")["proven"]
 

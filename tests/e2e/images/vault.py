@@ -14,6 +14,7 @@ from rendering import pgbackrest
 from rendering.disk import Disk
 from rendering.postgres import Server, render_conf, render_hba
 from tests.e2e.lab import Authority, Certificates, Lab, execute, logs, succeed, until_healthy
+from tests.support import exposition
 from tests.support.looking import until
 
 CA_FILE = "/etc/grocery/ca.crt"
@@ -217,8 +218,7 @@ class Pair:
         return json.loads(said.splitlines()[-1])
 
     def figures(self) -> dict[str, float]:
-        lines = succeed(self.backups, "wget", "-q", "-O", "-", "http://127.0.0.1:8080/metrics.txt").splitlines()
-        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+        return exposition.values(succeed(self.backups, "wget", "-q", "-O", "-", "http://127.0.0.1:8080/metrics.txt"))
 
     def commit(self, statement: str) -> str:
         """The moment just after it, with nothing else committed within a second."""

@@ -48,7 +48,6 @@ EVERYTHING = Scope(
     # Shorter intervals than a stack would have, so that a test looks at hours and not at days.
     backups=BackupScope(
         interval=1800,
-        full=6 * 3600,
         drill=3600,
         archive_timeout=60,
         archive_queue=GIB,
